@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The authentication chain (spec 02 section 1).  An authenticator answers ACCEPT with a user,
+ * NONE, ERROR, or PENDING when it has to wait for somebody else; the chain runner in authn/chain.c
+ * is the only place that knows the order.  Configuration is an immutable snapshot.
+ */
+#ifndef AUTHN_AUTHN_H
+#define AUTHN_AUTHN_H
+
+#include "authn/user.h"
+#include "base/clock.h"
+#include "base/snapshot.h"
+#include "base/strbuf.h"
+#include "http/transport.h"
+
+enum authn_result {
+	AUTHN_ACCEPT,
+	AUTHN_NONE,
+	AUTHN_ERROR,
+	AUTHN_PENDING,
+};
+
+struct authn_config;	/* snapshot: every authenticator's data */
+
+struct authn_request {
+	const struct authn_config *config;	/* borrowed, held by the caller */
+	const struct clock *clock;
+	struct http_connection *connection;	/* peer certificate, verdict cache */
+	const struct http_headers *headers;
+	struct str path;			/* decoded path: anonymous conditions */
+	struct arena *arena;			/* results live here */
+	/* PENDING: how to be woken; called on the loop's thread. */
+	void (*resume)(void *arg);
+	void *resume_arg;
+	/* results */
+	struct user user;
+	struct strbuf errors;	/* the joined error text, for the log only; owned: authn_request_fini */
+	const char *method;	/* name of the authenticator that accepted ("x509", ...) */
+	struct str warning;	/* a Warning header text to send, or empty */
+	size_t step;		/* the chain's own state across PENDING */
+};
+
+struct authn_ops {
+	const char *name;
+	bool (*is_configured)(const struct authn_config *c);
+	/* On ERROR the authenticator adds its text with authn_add_error. */
+	enum authn_result (*authenticate)(struct authn_request *r);
+};
+
+/* Runs (or goes on with) the chain; NONE means 401 as well as ERROR does. */
+enum authn_result authn_chain_run(struct authn_request *r);
+void authn_request_init(struct authn_request *r, const struct authn_config *c, struct arena *a);
+void authn_request_fini(struct authn_request *r);
+void authn_add_error(struct authn_request *r, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+/* True when 401 answers carry WWW-Authenticate: Basic realm="kubernetes-master". */
+bool authn_config_challenges_basic(const struct authn_config *c);
+
+/*
+ * Takes from the request's headers what no later component may see: Authorization, X-Remote-User,
+ * -Uid, -Group, every X-Remote-Extra-*, and the WebSocket bearer element (spec 02, 06).
+ */
+void authn_strip_credentials(struct http_headers *h);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The authenticators' configuration snapshot: built by the control thread from file contents,
+ * read by the workers.
+ */
+#ifndef AUTHN_CONFIG_H
+#define AUTHN_CONFIG_H
+
+#include "authn/authn.h"
+#include "conf/problems.h"
+
+struct x509_trust;	/* authn/x509.h */
+struct token_file;	/* authn/token_file.h */
+struct basic_file;	/* authn/basic_file.h */
+
+struct authn_config {
+	struct snapshot snapshot;	/* first member */
+	struct x509_trust *x509;	/* owned; NULL: no --client-ca-file */
+	struct token_file *tokens;	/* owned; NULL: no --token-auth-file */
+	struct basic_file *passwords;	/* owned; NULL: no --basic-auth-file */
+	bool anonymous;
+	/* Paths for which anonymous is allowed; NULL: all (AuthenticationConfiguration, later). */
+	struct str *anonymous_paths;
+	size_t anonymous_path_count;
+};
+
+/* Where each part comes from: paths as given, NULL when absent. */
+struct authn_sources {
+	const char *client_ca_file;
+	const char *token_auth_file;
+	const char *basic_auth_file;
+	bool anonymous;
+};
+
+/*
+ * Reads all files (blocking: control thread or start).  Problems of any file are added to p and
+ * then NULL is returned; otherwise a snapshot with one reference.
+ */
+struct authn_config *authn_config_load(const struct authn_sources *s, struct problems *p);
+
+#endif

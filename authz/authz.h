@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The authorization chain (spec 10): the privileged group first, then the configured authorizers
+ * in order.  One const struct authz_ops per authorizer; the runner is the only place that knows
+ * the order.  Policy is an immutable snapshot picked up by each worker.
+ */
+#ifndef AUTHZ_AUTHZ_H
+#define AUTHZ_AUTHZ_H
+
+#include "authz/attributes.h"
+#include "base/snapshot.h"
+#include "base/strbuf.h"
+#include "conf/options.h"
+
+enum authz_decision {
+	AUTHZ_ALLOW,
+	AUTHZ_DENY,
+	AUTHZ_NO_OPINION,
+	AUTHZ_PENDING,
+};
+
+struct rbac_index;	/* authz/rbac_index.h */
+
+/* Everything the authorizers read. */
+struct authz_policy {
+	struct snapshot snapshot;	/* first member */
+	enum authorization_mode modes[AUTHORIZATION_MODES_MAX];
+	size_t mode_count;
+	struct rbac_index *rbac;	/* owned; NULL when RBAC is not configured */
+	uint64_t version;		/* counts up with each publication */
+};
+
+struct authz_request {
+	const struct authz_policy *policy;	/* borrowed */
+	const struct attributes *attributes;
+	struct arena *arena;			/* reasons live here */
+	bool want_reason;			/* also compose the reason of an ALLOW (log, reviews) */
+	void (*resume)(void *arg);		/* PENDING, on the loop's thread */
+	void *resume_arg;
+	/* results */
+	struct str reason;	/* joined as spec 10 section 3 */
+	struct str error;	/* aggregate; not empty with NO_OPINION or DENY: answer 500 */
+	const char *authorizer;	/* who decided, for the log */
+	size_t step;
+};
+
+struct authz_ops {
+	const char *name;
+	enum authz_decision (*authorize)(struct authz_request *r, struct str *reason,
+					 struct str *error);
+};
+
+enum authz_decision authz_chain_run(struct authz_request *r);
+/* Modes this build cannot run (named in the message at start). */
+bool authz_mode_is_supported(enum authorization_mode m);
+const char *authz_mode_name(enum authorization_mode m);
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The command line: kube-apiserver's flag names and value forms (spec 09 section 1) and our own,
+ * from one table (conf/options_list.h) that also makes --help, the man page and the test that no
+ * option is undocumented.  Parsed once; the result is constant.
+ */
+#ifndef CONF_OPTIONS_H
+#define CONF_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "conf/problems.h"
+
+struct option_list {
+	char **v;
+	size_t n;
+};
+
+enum upstream_authorization {
+	UPSTREAM_AUTHORIZATION_ENFORCING,
+	UPSTREAM_AUTHORIZATION_NONE,
+};
+
+enum authorization_mode {
+	MODE_ALWAYS_ALLOW, MODE_ALWAYS_DENY, MODE_ABAC, MODE_WEBHOOK, MODE_RBAC, MODE_NODE,
+};
+#define AUTHORIZATION_MODES_MAX 6
+
+/* All strings are owned and NULL when the flag is absent and has no default. */
+struct options {
+	/* serving */
+	char *bind_address;
+	int64_t secure_port;
+	char *tls_cert_file, *tls_private_key_file;
+	struct option_list tls_sni_cert_key;
+	char *tls_min_version;
+	struct option_list tls_cipher_suites;
+	char *health_bind_address;
+	int64_t workers;
+	int64_t request_timeout_ms;
+	/* authentication */
+	char *client_ca_file, *token_auth_file, *basic_auth_file;
+	bool anonymous_auth;
+	struct option_list service_account_key_file, service_account_issuer;
+	/* authorization and admission */
+	struct option_list authorization_mode;	/* as given; modes[] is the parsed form */
+	enum authorization_mode modes[AUTHORIZATION_MODES_MAX];
+	size_t mode_count;
+	struct option_list enable_admission_plugins, disable_admission_plugins;
+	char *cluster_state;		/* "upstream" or a path */
+	/* upstream */
+	struct option_list upstream_servers;
+	char *upstream_ca_file, *upstream_tls_server_name, *upstream_authorization_text;
+	enum upstream_authorization upstream_authorization;
+	char *proxy_client_cert_file, *proxy_client_key_file;
+	char *upstream_user;		/* the identity of our own calls: system:kube-authproxy */
+	struct option_list upstream_groups;	/* system:masters */
+	/* shutdown, limits */
+	int64_t shutdown_delay_ms;
+	int64_t max_connections;	/* open client connections, all workers */
+	int64_t max_handshakes;		/* TLS handshakes in flight, all workers */
+	int64_t upstream_max_connections;	/* per upstream server and worker */
+	/* process */
+	int64_t verbosity;
+	char *logging_format;
+	bool check;			/* --check: validate and exit */
+	bool help;
+	bool version;
+};
+
+/*
+ * Parses argv into *out (zeroed by it).  Errors of the syntax are as kube-apiserver words them
+ * (spec 09 section 1) and end parsing at the first; 0 or ERR_SYNTAX with *error (owned text).
+ * Warnings (ignored flags) are logged by options_log_ignored.
+ */
+int options_parse(int argc, char **argv, struct options *out, char **error);
+/* Everything that can be judged without opening files, all problems at once. */
+void options_validate(struct options *o, struct problems *p);
+void options_fini(struct options *o);
+/* One warning that names the kube-apiserver flags that were given and have no effect here. */
+void options_log_ignored(const struct options *o);
+void options_print_help(FILE *out);
+/* The OPTIONS section of the man page, in mdoc. */
+void options_print_man(FILE *out);
+
+/* Go's duration syntax ("1m30s", "1.5h", "0") in microseconds; *error gets Go's text (static or thread-local). */
+int duration_parse(struct str s, int64_t *us, const char **error);
+
+#endif

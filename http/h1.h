@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * HTTP/1.1 over a net stream: llhttp in strict mode, with one table of refusals behind it
+ * (h1_refusals in h1_check.c, shared with HTTP/2 where it applies).
+ *
+ * Server role: parses requests one after the other (pipelined requests wait until the response
+ * before is complete), answers a malformed one with 400 (431, 501, 505, 417 as spec 00 section 1)
+ * and closes, answers plain HTTP on the TLS port as kube-apiserver does, bounds the head by
+ * HTTP_HEAD_MAX, the time to the end of a head by H1_HEAD_TIMEOUT_MS and idle time by
+ * H1_IDLE_TIMEOUT_MS.  A client that closes (half included) gets on_closed(ERR_CLOSED).
+ * Buffers exist only while bytes are in flight.
+ */
+#ifndef HTTP_H1_H
+#define HTTP_H1_H
+
+#include "http/transport.h"
+#include "net/stream.h"
+
+#define H1_HEAD_TIMEOUT_MS 32000	/* handshake or previous response to the end of the head */
+#define H1_IDLE_TIMEOUT_MS 90000
+#define H1_PIPELINE_MAX (64 * 1024)	/* bytes read ahead while a response is pending */
+#define H1_HEADERS_MAX 2000		/* header fields in one head */
+#define H1_DISCARD_MAX (256 * 1024)	/* request body read off after an early answer, as Go */
+
+struct h1_server;
+struct h1_client;
+
+struct h1_server_settings {
+	http_accept_fn *accept;
+	void *arg;
+	/* Called when the connection is gone and freed. */
+	void (*on_gone)(void *arg, struct h1_server *c);
+	bool plain_http_hint;	/* TLS port: a plain HTTP client gets kube-apiserver's 400 */
+};
+
+/* Takes over the stream (opened or still opening). settings are borrowed. */
+struct h1_server *h1_server_new(struct loop *l, struct stream *s,
+				const struct h1_server_settings *settings);
+/* No new request is read; closes once the current response is out (at once when idle). */
+void h1_server_drain(struct h1_server *c);
+/* Ends the connection and its stream at once. */
+void h1_server_abort(struct h1_server *c, int err);
+struct http_connection *h1_server_connection(struct h1_server *c);
+/* For lists of connections kept by the owner. */
+void *h1_server_user(const struct h1_server *c);
+void h1_server_set_user(struct h1_server *c, void *user);
+
+/*
+ * Client role: a connection that serves one request at a time.  The stream must be open.
+ * on_idle: the response is complete and the connection may be used again.  on_gone: it closed, or
+ * may not be reused; free is implied, no callback follows.
+ */
+struct h1_client_settings {
+	void (*on_idle)(void *user, struct h1_client *c);
+	void (*on_gone)(void *user, struct h1_client *c, int err);
+};
+struct h1_client *h1_client_new(struct loop *l, struct stream *s,
+				const struct h1_client_settings *settings, void *user);
+/* A stream for the next request; NULL when the connection is busy or closing. */
+struct http_stream *h1_client_open(struct h1_client *c);
+void h1_client_close(struct h1_client *c);
+/* Monotonic microseconds at which it became idle. */
+int64_t h1_client_idle_since(const struct h1_client *c);
+
+#endif

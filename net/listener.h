@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Listening sockets, one per worker with SO_REUSEPORT, so that the kernel spreads connections.
+ * Failing to accept for want of descriptors pauses the listener for LISTENER_RETRY_MS.
+ */
+#ifndef NET_LISTENER_H
+#define NET_LISTENER_H
+
+#include "net/address.h"
+#include "net/loop.h"
+
+#define LISTENER_RETRY_MS 100
+#define LISTENER_BACKLOG 4096
+
+struct listener;
+
+/*
+ * Opens a bound, listening, non-blocking socket.  An unspecified IPv4 or IPv6 address means both
+ * families.  port 0 takes a free port, written to *bound.  ERR_IO with errno.
+ */
+int listener_open(const struct address *a, int *fd, struct address *bound);
+/* Accepts on fd (taken over) and calls fn for each connection with a non-blocking descriptor. */
+struct listener *listener_new(struct loop *l, int fd,
+			      void (*fn)(void *arg, int fd, const struct address *peer), void *arg);
+void listener_pause(struct listener *ls, bool paused);
+void listener_free(struct listener *ls);	/* closes the socket; NULL is allowed */
+
+#endif
