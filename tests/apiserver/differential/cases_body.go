@@ -73,7 +73,7 @@ func (s *suite) negotiationCase(c credential, target, accept, query, agent strin
 		target += separator + query
 	}
 	s.add(testCase{group: "negotiation", cred: c, method: "GET", target: target, headers: headers,
-		note: strings.Join(headers, ", ")})
+		note: strings.ReplaceAll(strings.Join(headers, ", "), "\r\n", ", ")})
 }
 
 type document struct {

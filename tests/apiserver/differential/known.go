@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// A known difference is one that is documented. The table is the only place
+// that excuses anything, and never an answer below 400 where the server
+// refuses: see excuse.
+type known struct {
+	name string
+	why  string
+	// mode limits the entry to one arrangement; empty means both.
+	mode    string
+	matches func(t *testCase, direct, proxied *answer) bool
+	used    int
+}
+
+var differences = []*known{
+	{name: "unknown method", why: "methods that the parser does not know are 400 before anything is decided",
+		matches: func(t *testCase, _, proxied *answer) bool {
+			return proxied.status == 400 && !slices.Contains(parserMethods, t.method)
+		}},
+	{name: "high bytes in target", why: "target bytes of 0x80 and above are 400",
+		matches: func(t *testCase, _, proxied *answer) bool {
+			return proxied.status == 400 && strings.ContainsFunc(t.target, func(r rune) bool { return r >= 0x80 })
+		}},
+	{name: "targets no client sends", why: "CONNECT, NUL in the path and more than 10000 query pieces are 400",
+		matches: func(t *testCase, _, proxied *answer) bool {
+			return proxied.status == 400 &&
+				(t.method == "CONNECT" || strings.Contains(t.target, "%00") || strings.Count(t.target, "&") > 10000)
+		}},
+	{name: "framing", why: "one strict table of refusals stands behind the parser: 400 and close",
+		matches: func(t *testCase, _, proxied *answer) bool {
+			return proxied.status == 400 && t.refusable
+		}},
+	{name: "identity no header can carry", why: "a name, uid or group with control bytes, or blanks at an end, is 403 and not forwarded",
+		matches: func(t *testCase, direct, proxied *answer) bool {
+			return proxied.status == 403 && slices.Contains(uncarriable, t.cred.cert)
+		}},
+	{name: "own health checks", why: "the proxy answers them itself, so their list is its own",
+		matches: func(t *testCase, direct, proxied *answer) bool {
+			return proxied.status == direct.status && healthDetail.MatchString(t.target)
+		}},
+	{name: "reviews", why: "an upstream that allows everything would answer every review with yes: 403", mode: "none",
+		matches: func(t *testCase, _, proxied *answer) bool {
+			return proxied.status == 403 && t.method == "POST" && reviews.MatchString(t.target)
+		}},
+	{name: "second questions", why: "what the upstream would ask its authorizer again is lost there: 403", mode: "none",
+		matches: func(t *testCase, _, proxied *answer) bool {
+			return proxied.status == 403 && (mutates(t.method) && guardedWrites.MatchString(t.target) ||
+				t.method == "GET" && tunnels.MatchString(t.target))
+		}},
+	{name: "creation by update", why: "update or patch without create might create the object: 403", mode: "none",
+		matches: func(t *testCase, _, proxied *answer) bool {
+			return proxied.status == 403 && (t.method == "PUT" || t.method == "PATCH") && slices.Contains(withoutCreate, t.cred.name)
+		}},
+}
+
+var parserMethods = []string{"DELETE", "GET", "HEAD", "POST", "PUT", "OPTIONS", "TRACE", "PATCH"}
+
+// uncarriable are the client certificates whose identity would change on its
+// way through a header.
+var uncarriable = []string{"blank-group", "tail-group", "blank-name", "tail-name", "tab-name", "control-name", "newline-group",
+	"nul-name", "uid-blank", "empty-group"}
+
+// withoutCreate are the users who may update or patch without the right to
+// create; see fixtures.yaml.
+var withoutCreate = []string{"token:paul", "token:nina", "token:sue", "token:ed"}
+
+var (
+	healthDetail  = regexp.MustCompile(`^/(livez|readyz|healthz)(/.|\?)`)
+	reviews       = regexp.MustCompile(`^/apis/authorization\.k8s\.io/v1/(namespaces/[^/]+/)?(local|self)?subject(access|rules)reviews`)
+	guardedWrites = regexp.MustCompile(`/(cluster)?role(binding)?s(/|\?|$)|/certificatesigningrequests/[^/]+/(approval|status)|` +
+		`/clustertrustbundles|/podcertificaterequests/[^/]+/status|/resourceclaims/[^/]+/status|/(validating|mutating)admissionpolic`)
+	tunnels = regexp.MustCompile(`/pods/[^/]+/(exec|attach|portforward)`)
+)
+
+// excuse finds the table entry that covers a difference. It never does when
+// the server refuses and the proxy does not.
+func excuse(mode string, t *testCase, direct, proxied *answer) *known {
+	if proxied.err != "" || proxied.status < 400 && (direct.err != "" || direct.status >= 400) {
+		return nil
+	}
+	for _, k := range differences {
+		if (k.mode == "" || k.mode == mode) && mode != "self" && k.matches(t, direct, proxied) {
+			return k
+		}
+	}
+	return nil
+}

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// differential sends the same requests to a kube-apiserver directly and to
+// the proxy, and fails for every difference that is not in its table.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"sync"
+	"time"
+)
+
+type options struct {
+	direct, proxy, basic string
+	pki, tokens          string
+	mode, only           string
+	jobs                 int
+	list                 bool
+}
+
+// A result is the outcome of one case; lines say what is wrong.
+type result struct {
+	lines   []string
+	excused *known
+}
+
+func fatal(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "differential: "+format+"\n", args...)
+	os.Exit(2)
+}
+
+func parseFlags() *options {
+	o := &options{}
+	flag.StringVar(&o.direct, "direct", "", "host:port of the server that authorizes by itself")
+	flag.StringVar(&o.proxy, "proxy", "", "host:port of the proxy; the direct server again for a self-test")
+	flag.StringVar(&o.basic, "basic", "", "host:port of a proxy with a password file and no anonymous access")
+	flag.StringVar(&o.pki, "pki", "", "folder of certificates")
+	flag.StringVar(&o.tokens, "tokens", "", "token file that both sides read")
+	flag.StringVar(&o.mode, "mode", "none", "none, enforcing or self: what stands behind -proxy")
+	flag.StringVar(&o.only, "only", "", "run only the cases whose name matches this expression")
+	flag.IntVar(&o.jobs, "jobs", 3, "connections in parallel")
+	flag.BoolVar(&o.list, "list", false, "print the cases' names and stop")
+	flag.Parse()
+	return o
+}
+
+// printPorts prints free loopback ports. Another process may take one before
+// it is used, which then shows as a start that fails.
+func printPorts(count string) {
+	n, err := strconv.Atoi(count)
+	if err != nil {
+		fatal("ports: %v", err)
+	}
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			fatal("%v", err)
+		}
+		defer l.Close()
+		fmt.Println(l.Addr().(*net.TCPAddr).Port)
+	}
+}
+
+func newSuite(o *options) *suite {
+	s := &suite{random: rand.New(rand.NewPCG(seed, seed))}
+	var err error
+	if s.certificates, err = certificates(filepath.Join(o.pki, "clients")); err != nil {
+		fatal("%v", err)
+	}
+	if s.tokens, err = tokens(o.tokens); err != nil {
+		fatal("%v", err)
+	}
+	if len(s.certificates) == 0 || len(s.tokens) == 0 {
+		fatal("no certificates in %s or no tokens in %s", o.pki, o.tokens)
+	}
+	s.build()
+	return s
+}
+
+func (s *suite) selected(only string) []*testCase {
+	expression, err := regexp.Compile(only)
+	if err != nil {
+		fatal("-only: %v", err)
+	}
+	var chosen []*testCase
+	for _, t := range s.cases {
+		if expression.MatchString(t.id()) {
+			chosen = append(chosen, t)
+		}
+	}
+	return chosen
+}
+
+// runAll runs each case against both servers. Case i belongs to worker i mod
+// jobs, so a run repeats exactly; every second worker resumes TLS sessions.
+func runAll(o *options, cases []*testCase, direct, proxied *endpoint) []result {
+	results := make([]result, len(cases))
+	var wg sync.WaitGroup
+	for worker := range o.jobs {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			c := newClient(filepath.Join(o.pki, "clients"), worker%2 == 1)
+			defer c.close()
+			for i := worker; i < len(cases); i += o.jobs {
+				results[i] = runOne(o, c, cases[i], direct, proxied)
+			}
+		}()
+	}
+	wg.Wait()
+	return results
+}
+
+func runOne(o *options, c *client, t *testCase, direct, proxied *endpoint) (r result) {
+	d, p := c.send(direct, t), c.send(proxied, t)
+	found := compare(t, d, p)
+	if len(found) == 0 {
+		return r
+	}
+	if r.excused = excuse(o.mode, t, d, p); r.excused != nil {
+		return r
+	}
+	if d.err == "" && d.status >= 400 && p.status != 0 && p.status < 400 {
+		r.lines = append(r.lines, fmt.Sprintf("REFUSED BY THE SERVER, %d FROM THE PROXY", p.status))
+	}
+	for _, f := range found {
+		r.lines = append(r.lines, f.String())
+	}
+	return r
+}
+
+// report prints failures in the order of the cases and returns the counts.
+func report(names []string, results []result) (passed, failed int) {
+	for i, r := range results {
+		if len(r.lines) == 0 {
+			passed++
+			if r.excused != nil {
+				r.excused.used++
+			}
+			continue
+		}
+		failed++
+		fmt.Println("FAIL", names[i])
+		for _, line := range r.lines {
+			fmt.Println("    " + line)
+		}
+	}
+	return passed, failed
+}
+
+func main() {
+	if len(os.Args) == 3 && os.Args[1] == "ports" {
+		printPorts(os.Args[2])
+		return
+	}
+	o := parseFlags()
+	cases := newSuite(o).selected(o.only)
+	names := make([]string, len(cases))
+	for i, t := range cases {
+		names[i] = t.id()
+		if o.list {
+			fmt.Println(names[i])
+		}
+	}
+	if o.list {
+		return
+	}
+	roots, err := loadRoots(filepath.Join(o.pki, "serving-ca.crt"))
+	if err != nil {
+		fatal("%v", err)
+	}
+	direct := &endpoint{"direct", o.direct, roots}
+	proxied := &endpoint{"proxy", o.proxy, roots}
+	for _, e := range []*endpoint{direct, proxied} {
+		if err := awaitFixtures(o, e); err != nil {
+			fatal("%v", err)
+		}
+	}
+	start := time.Now()
+	passed, failed := report(names, runAll(o, cases, direct, proxied))
+	names, results := proxyOnly(o, proxied, roots)
+	morePassed, moreFailed := report(names, results)
+	for _, k := range differences {
+		if k.used > 0 {
+			fmt.Printf("# %d answers differ as documented: %s (%s)\n", k.used, k.name, k.why)
+		}
+	}
+	fmt.Printf("# %d requests compared in %.1f s, mode %s\n", len(cases), time.Since(start).Seconds(), o.mode)
+	passed, failed = passed+morePassed, failed+moreFailed
+	fmt.Printf("%d passed, %d failed\n", passed, failed)
+	if failed > 0 {
+		os.Exit(1)
+	}
+}
