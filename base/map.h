@@ -26,7 +26,10 @@ struct map {
 
 void map_fini(struct map *m);				/* frees the table, not keys or values */
 void *map_get(const struct map *m, struct str key);	/* NULL when absent */
-/* Sets or replaces; returns the value it replaced, or NULL (then the new key is kept). */
+/*
+ * Sets, or replaces the value and keeps the old key; returns the value it replaced, or NULL (then
+ * the new key is in use).  Where the key lives in the value, map_del first, then map_set.
+ */
 void *map_set(struct map *m, struct str key, void *value);
 void *map_del(struct map *m, struct str key);		/* the removed value, or NULL */
 /* Next entry after *pos (start at 0), or NULL. The map must not change meanwhile. */

@@ -9,13 +9,13 @@
 
 #include "base/str.h"
 
+/* IPv4 or IPv6; small, since every connection keeps two. */
 struct address {
 	socklen_t len;
 	union {
 		struct sockaddr sa;
 		struct sockaddr_in in;
 		struct sockaddr_in6 in6;
-		struct sockaddr_storage ss;
 	} u;
 };
 

@@ -21,13 +21,14 @@ struct loop;
 
 /* clock is borrowed and outlives the loop; NULL means the system's. Dies if it cannot be made. */
 struct loop *loop_new(const struct clock *clock);
+/* Not inside a turn. Frees what was buried; drops what was posted or scheduled and has not run. */
 void loop_free(struct loop *l);
 void loop_run(struct loop *l);			/* until loop_stop */
 void loop_turn(struct loop *l, int timeout_ms);	/* one turn, for tests; -1 waits for an event */
 void loop_stop(struct loop *l);			/* from the loop's own thread */
 struct event_base *loop_base(struct loop *l);
 const struct clock *loop_clock(const struct loop *l);
-/* Monotonic time in microseconds, read once per turn. */
+/* Monotonic time in microseconds, read once per turn (and each time outside of turns). */
 int64_t loop_now_us(const struct loop *l);
 /* True on the thread that runs (or last ran) this loop. */
 bool loop_is_current(const struct loop *l);
@@ -35,7 +36,11 @@ bool loop_is_current(const struct loop *l);
 /* Runs fn(arg) on the loop's thread in a later turn, in order. Any thread. */
 void loop_post(struct loop *l, void (*fn)(void *arg), void *arg);
 
-/* End-of-turn work: each task runs once after the events of this turn, in order of scheduling. */
+/*
+ * End-of-turn work: each task runs once after the events and timers of this turn, in order of
+ * scheduling.  What tasks schedule runs in the same turn or, beyond a few rounds, in the next one,
+ * which then does not wait.
+ */
 struct loop_task {
 	struct list node;
 	void (*run)(struct loop_task *t);
@@ -44,19 +49,24 @@ void loop_task_init(struct loop_task *t, void (*run)(struct loop_task *t));
 void loop_task_schedule(struct loop *l, struct loop_task *t);	/* harmless when scheduled */
 void loop_task_cancel(struct loop_task *t);
 
-/* Frees `what` with free_fn when this turn ends. */
+/* Frees `what` with free_fn when this turn ends, after its tasks. */
 void loop_bury(struct loop *l, void *what, void (*free_fn)(void *));
 
-/* Timers: one shot, re-armable. Milliseconds. */
+/*
+ * Timers: one shot, re-armable, in milliseconds of the loop's clock; due timers fire after the
+ * turn's events, earliest first.  A timer that is not armed costs nothing but its memory.
+ */
 struct loop_timer {
-	struct loop *loop;
-	void *event;		/* owned libevent timer, made on first use */
+	struct loop *loop;	/* borrowed */
 	void (*fire)(struct loop_timer *t);
+	int64_t due_us;
+	uint64_t order;		/* equal due times fire in the order of arming */
+	uint32_t slot;		/* place in the loop's heap while armed */
 	bool armed;
 };
 void loop_timer_init(struct loop_timer *t, struct loop *l, void (*fire)(struct loop_timer *t));
-void loop_timer_arm(struct loop_timer *t, int64_t ms);
-void loop_timer_cancel(struct loop_timer *t);
+void loop_timer_arm(struct loop_timer *t, int64_t ms);	/* moves it when it is armed already */
+void loop_timer_cancel(struct loop_timer *t);		/* harmless when it is not armed */
 void loop_timer_fini(struct loop_timer *t);
 
 /*

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The server: what all threads share.  Made once by main; the parts that change are behind
+ * snapshot slots or atomics, everything else is constant after the start.
+ */
+#ifndef PROXY_SERVER_H
+#define PROXY_SERVER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "authz/authz.h"
+#include "base/snapshot.h"
+#include "conf/options.h"
+#include "proxy/health.h"
+#include "proxy/upstream_set.h"
+
+struct worker;
+struct control;
+
+/* Connections that have not yet had a request pass authentication, over all workers. */
+#define SERVER_UNAUTHENTICATED_MAX 4096
+/* How long running requests are waited for at the end (spec 09 section 2). */
+#define SERVER_DRAIN_MAX_MS 60000
+
+struct server {
+	const struct options *options;		/* borrowed, constant */
+	const struct clock *clock;
+	struct snapshot_slot tls_slot;		/* struct tls_server_context */
+	struct snapshot_slot authn_slot;	/* struct authn_config */
+	struct snapshot_slot policy_slot;	/* struct authz_policy */
+	struct upstream_set *upstreams;		/* owned */
+	struct health health;
+	atomic_bool draining;
+	atomic_size_t connections;		/* open client connections */
+	atomic_size_t unauthenticated;
+	atomic_size_t handshakes;		/* TLS handshakes in flight */
+	atomic_size_t exchanges;		/* requests being served */
+	struct worker **workers;		/* owned */
+	size_t worker_count;
+	struct control *control;		/* owned */
+};
+
+/*
+ * Reads every file the options name and builds all snapshots but the policy; adds all problems to
+ * p and returns NULL if there is any.  Blocking.
+ */
+struct server *server_new(const struct options *o, struct problems *p);
+/*
+ * Opens the sockets and starts the threads.  ERR_IO with a problem in p.
+ */
+int server_start(struct server *s, struct problems *p);
+/* The port that was bound (for --secure-port=0 in tests). */
+uint16_t server_port(const struct server *s);
+/* SIGHUP: look at every file now. */
+void server_reload(struct server *s);
+/* SIGTERM: stops taking requests and waits for the running ones, as spec 09 section 2. Blocking. */
+void server_drain(struct server *s);
+/* Stops and joins all threads and frees everything. */
+void server_free(struct server *s);
+
+#endif

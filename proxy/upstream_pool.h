@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Upstream connections of one thread: opened on demand over mTLS, reused, bounded, closed when idle
+ * for POOL_IDLE_MS (below the upstream's 90 s), kept apart by class so that anonymous traffic
+ * never shares a connection, and not reused once the front-proxy certificate was replaced.
+ * Implements struct http_client.
+ */
+#ifndef PROXY_UPSTREAM_POOL_H
+#define PROXY_UPSTREAM_POOL_H
+
+#include "http/client.h"
+#include "proxy/upstream_set.h"
+
+#define POOL_IDLE_MS 75000
+#define POOL_IDLE_MAX 128	/* idle connections kept per server and class */
+#define POOL_SWEEP_MS 5000
+#define POOL_OPEN_TIMEOUT_MS 10000	/* until a stream is ready, over all servers tried */
+
+struct upstream_pool;
+
+/* max: open connections per server. The set is borrowed. */
+struct upstream_pool *upstream_pool_new(struct loop *l, struct upstream_set *set, size_t max);
+struct http_client *upstream_pool_client(struct upstream_pool *p);
+size_t upstream_pool_size(const struct upstream_pool *p);	/* open connections */
+void upstream_pool_free(struct upstream_pool *p);	/* aborts what is open */
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The upstream servers as all threads see them: addresses (resolved off the workers), whether a
+ * server is taken to be up, and the TLS client context.  Thread-safe.
+ */
+#ifndef PROXY_UPSTREAM_SET_H
+#define PROXY_UPSTREAM_SET_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/clock.h"
+#include "base/snapshot.h"
+#include "conf/options.h"
+#include "net/address.h"
+
+#define UPSTREAM_ADDRESSES_MAX 16
+#define UPSTREAM_RESOLVE_MS 30000	/* names are looked up again this often */
+#define UPSTREAM_DOWN_MIN_MS 500	/* a server that failed is left alone this long at first */
+#define UPSTREAM_DOWN_MAX_MS 10000	/* and this long at most; doubled per failure */
+
+struct upstream_server {
+	char *url;			/* as given, for the log */
+	char *host;			/* name or literal */
+	uint16_t port;
+	char *tls_name;			/* what its certificate must be for */
+	/* Addresses, under the set's lock. */
+	struct address addresses[UPSTREAM_ADDRESSES_MAX];
+	size_t address_count;
+	atomic_size_t next_address;
+	/* Up or down. */
+	atomic_int_fast64_t down_until_us;	/* monotonic; 0: up */
+	atomic_int failures;
+};
+
+struct upstream_set {
+	struct upstream_server *servers;	/* owned */
+	size_t count;
+	struct snapshot_slot tls_slot;		/* struct tls_client_context */
+	pthread_mutex_t lock;
+	pthread_t resolver;
+	pthread_cond_t wake;
+	bool resolver_runs, stopping;
+	const struct clock *clock;
+};
+
+/* Parses --upstream-servers; names are resolved later. Problems are added to p, NULL then. */
+struct upstream_set *upstream_set_new(const struct options *o, const struct clock *clock,
+				      struct problems *p);
+/* Resolves once (blocking) and, if there are names, starts the resolver thread. */
+void upstream_set_start(struct upstream_set *s);
+void upstream_set_free(struct upstream_set *s);
+
+/* An address to connect to, in turn; ERR_UNAVAILABLE when the name has none. */
+int upstream_server_address(struct upstream_set *s, struct upstream_server *u, struct address *out);
+bool upstream_server_is_up(const struct upstream_server *u, int64_t now_us);
+void upstream_server_failed(struct upstream_server *u, int64_t now_us, const char *why);
+void upstream_server_worked(struct upstream_server *u);
+bool upstream_set_has_up(const struct upstream_set *s, int64_t now_us);
+
+/* Splits "https://host[:port][/]"; host without brackets, in out (owned). ERR_SYNTAX. */
+int upstream_url_parse(const char *url, char **host, uint16_t *port);
+
+#endif

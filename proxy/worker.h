@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A worker: one thread, one loop, its listener, connections, exchanges and upstream pool. */
+#ifndef PROXY_WORKER_H
+#define PROXY_WORKER_H
+
+#include "authn/config.h"
+#include "authz/authz.h"
+#include "proxy/server.h"
+#include "proxy/upstream_pool.h"
+
+struct worker {
+	struct server *server;			/* borrowed */
+	struct loop *loop;			/* owned */
+	pthread_t thread;
+	bool started;
+	int listen_fd, health_fd;		/* -1: none; taken over by the listeners */
+	struct listener *listener;		/* owned */
+	struct listener *health_listener;	/* owned, worker 0 only */
+	struct upstream_pool *pool;		/* owned */
+	struct snapshot_reader tls, authn, policy;
+	struct list connections;		/* struct connection */
+	struct list exchanges;			/* struct exchange */
+	atomic_int_fast64_t heartbeat_us;	/* monotonic, of the last answered ping */
+};
+
+/* The descriptors are taken over; health_fd may be -1. */
+struct worker *worker_new(struct server *s, int listen_fd, int health_fd);
+int worker_start(struct worker *w);
+/* Asks for a heartbeat (control thread). */
+void worker_ping(struct worker *w);
+/* Closes the listeners; open connections go on. Any thread. */
+void worker_close_listeners(struct worker *w);
+/* Ends the loop, joins the thread, frees everything. */
+void worker_free(struct worker *w);
+
+/* Snapshots of this turn; borrowed until the worker returns to its loop. */
+const struct authn_config *worker_authn(struct worker *w);
+const struct authz_policy *worker_policy(struct worker *w);
+
+#endif
