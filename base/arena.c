@@ -114,7 +114,8 @@ void arena_fini(struct arena *a)
 /* A block of its own goes behind the newest one, whose free space stays in use. */
 static void *alloc_big(struct arena *a, size_t size)
 {
-	struct arena_block *b = block_new(sizeof(*b) + size);
+	bool fits = size <= ARENA_BLOCK_SIZE - sizeof(struct arena_block);
+	struct arena_block *b = block_new(fits ? ARENA_BLOCK_SIZE : sizeof(*b) + size);
 
 	if (a->blocks) {
 		b->next = a->blocks->next;
@@ -122,7 +123,7 @@ static void *alloc_big(struct arena *a, size_t size)
 	} else {
 		b->next = NULL;
 		a->blocks = b;
-		a->at = a->end = b->data + size;
+		a->at = a->end = (char *)b + b->size;
 	}
 	unpoison(b->data, size);
 	return b->data;
