@@ -10,15 +10,21 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/str.h"
 
 enum log_level { LOG_INFO, LOG_WARNING, LOG_ERROR };
 
 void log_configure(int verbosity, bool json);
 void log_set_file(FILE *f);		/* tests; NULL: standard error */
+void log_set_clock(const struct clock *c);	/* tests; NULL: the system's */
 bool log_is_verbose(int v);		/* --v is at least v */
 
-/* One key and value of a structured line; integers are printed bare. */
+/*
+ * One key and value of a structured line; integers are printed bare, text is quoted (Go's quoting
+ * in text, JSON's in JSON), so that no value makes a line or a field of its own.  Keys are
+ * constants of ours.  Long values are cut.
+ */
 struct log_field {
 	const char *key;
 	struct str text;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Metrics in Prometheus text format, from one table (obs/metrics_list.h): counters and gauges with
- * at most one label of few values, kept per thread without sharing and summed when read, and
- * histograms with fixed buckets.  Thread-safe.
+ * Metrics in Prometheus text format, from one table (obs/metrics_list.h): counters and gauges,
+ * kept per thread without sharing and summed when read, and histograms with fixed buckets from
+ * 100 microseconds to 10 seconds.  Thread-safe.
  */
 #ifndef OBS_METRICS_H
 #define OBS_METRICS_H
@@ -20,7 +20,7 @@ enum metric {
 };
 
 void metric_add(enum metric m, int64_t n);	/* counters and gauges */
-void metric_set(enum metric m, int64_t v);	/* gauges written by one thread */
+void metric_set(enum metric m, int64_t v);	/* gauges: replaces what was set before */
 void metric_observe_us(enum metric m, int64_t us);	/* histograms, microseconds */
 int64_t metric_value(enum metric m);		/* for tests and /readyz */
 void metrics_render(struct strbuf *out);
