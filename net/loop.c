@@ -203,8 +203,8 @@ void *loop_scratch(struct loop *l)
 
 bool loop_is_current(const struct loop *l)
 {
-	return pthread_equal(atomic_load_explicit(&((struct loop *)(uintptr_t)l)->thread,
-						  memory_order_relaxed), pthread_self());
+	return pthread_equal(atomic_load_explicit(&l->thread, memory_order_relaxed),
+			     pthread_self());
 }
 
 int64_t loop_now_us(const struct loop *l)
@@ -270,9 +270,10 @@ static void heap_add(struct loop *l, struct loop_timer *t)
 
 static void heap_del(struct loop *l, struct loop_timer *t)
 {
-	struct loop_timer *last = l->heap[--l->heap_count];
+	struct loop_timer *last;
 
-	CHECK(l->heap[t->slot] == t || last == t);
+	CHECK(t->slot < l->heap_count && l->heap[t->slot] == t);
+	last = l->heap[--l->heap_count];
 	if (last == t)
 		return;
 	heap_put(l, t->slot, last);
@@ -420,7 +421,7 @@ static void turn(struct loop *l, int timeout_ms)
 	CHECK(!l->in_turn);
 	l->in_turn = true;
 	l->now_is_read = false;
-	event_base_loop(l->base, at_once ? EVLOOP_NONBLOCK : EVLOOP_ONCE);
+	event_base_loop(l->base, EVLOOP_ONCE | (at_once ? EVLOOP_NONBLOCK : 0));
 	fire_timers(l);
 	run_tasks(l);
 	free_dead(l);
