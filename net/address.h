@@ -29,7 +29,10 @@ const char *address_ip_text(const struct address *a, char out[ADDRESS_TEXT_MAX])
 const char *address_text(const struct address *a, char out[ADDRESS_TEXT_MAX]);
 uint16_t address_port(const struct address *a);
 bool address_is_loopback(const struct address *a);
-/* Resolves a name or literal with getaddrinfo: blocks, never called on a worker. At most max. */
+/*
+ * Resolves a name or literal with getaddrinfo: blocks, never called on a worker.  At most max,
+ * at least one.  ERR_SYNTAX, ERR_NOT_FOUND.
+ */
 int address_resolve(struct str host, uint16_t port, struct address *out, size_t max, size_t *count);
 
 #endif
