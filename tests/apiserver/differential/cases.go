@@ -23,6 +23,8 @@ type testCase struct {
 	note string
 	// fresh asks for a connection of its own.
 	fresh bool
+	// event asks for the first event of a stream, where one is sure to come.
+	event bool
 	// refusable marks framing that the proxy may refuse with 400 although the
 	// server takes it.
 	refusable bool
@@ -96,7 +98,7 @@ func (s *suite) credentialCases() {
 	for _, c := range s.allCredentials() {
 		for _, target := range []string{pods, "/api/v1/nodes/n1", "/version", "/custom", configMaps + "/cm-1",
 			"/api/v1/watch", "/api/v1/pods?timeout=abc", "/healthz", pods + "?watch=1&timeoutSeconds=1"} {
-			s.add(testCase{group: "credential", cred: c, method: "GET", target: target})
+			s.add(testCase{group: "credential", cred: c, method: "GET", target: target, event: true})
 		}
 		s.add(testCase{group: "credential", cred: c, method: "HEAD", target: configMaps})
 		s.add(testCase{group: "credential", cred: c, method: "DELETE", target: configMaps + "/cm-2"})

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -32,8 +33,8 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte
-	// stream marks an answer whose body does not end by itself: only its head
-	// was read.
+	// stream marks an answer whose body does not end by itself: at most its
+	// first event was read.
 	stream bool
 	err    string
 }
@@ -195,6 +196,9 @@ func finish(resp *http.Response, t *testCase) (*answer, bool) {
 	}
 	if resp.StatusCode == http.StatusOK && resp.ContentLength < 0 && t.streams() {
 		a.stream = true
+		if t.event {
+			a.body = firstLine(resp.Body)
+		}
 		return a, false
 	}
 	if resp.StatusCode == http.StatusSwitchingProtocols {
@@ -208,6 +212,16 @@ func finish(resp *http.Response, t *testCase) (*answer, bool) {
 		return a, false
 	}
 	return a, !resp.Close && t.keepsConnection()
+}
+
+// firstLine is the first event of a watch in JSON; the deadline of the
+// connection bounds the wait for it.
+func firstLine(body io.Reader) []byte {
+	line, err := bufio.NewReader(body).ReadBytes('\n')
+	if err != nil {
+		return []byte("no event: " + readError(err))
+	}
+	return line
 }
 
 func readError(err error) string {
@@ -247,6 +261,12 @@ func (t *testCase) bytes() []byte {
 func (t *testCase) streams() bool {
 	lower := strings.ToLower(t.target)
 	return strings.Contains(lower, "watch") || strings.Contains(lower, "%77atch") || strings.Contains(lower, "follow=")
+}
+
+func (t *testCase) choosesAuditID() bool {
+	return slices.ContainsFunc(slices.Concat(t.headers, t.cred.headers), func(line string) bool {
+		return strings.HasPrefix(line, "Audit-ID:")
+	})
 }
 
 // keepsConnection says whether the framing of the request is beyond doubt, so
