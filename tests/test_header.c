@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "base/strbuf.h"
+#include "http/header.h"
+#include "tests/tap.h"
+
+static struct arena arena;
+static struct http_headers h;
+
+/* Fills the list from "Name: value" lines. */
+static void fill(const char *lines)
+{
+	struct str rest = str_from(lines), line;
+
+	arena_fini(&arena);
+	arena_init(&arena);
+	http_headers_init(&h, &arena);
+	while (str_next(&rest, '\n', &line)) {
+		ptrdiff_t colon = str_find(line, ':', 0);
+
+		if (colon > 0)
+			http_headers_add(&h, str_slice(line, 0, (size_t)colon),
+					 str_trim(str_skip(line, (size_t)colon + 1)));
+	}
+}
+
+static void is_now(const char *want)
+{
+	struct strbuf got = STRBUF_INIT;
+
+	for (size_t i = 0; i < h.n; i++)
+		strbuf_addf(&got, "%.*s: %.*s\n", STR_ARG(h.v[i].name), STR_ARG(h.v[i].value));
+	str_is(strbuf_str(&got), str_from(want));
+	strbuf_fini(&got);
+}
+
+static void test_look_up(void)
+{
+	fill("Host: a\nX-A: 1\nx-a: 2\n");
+	str_is(*http_headers_get(&h, STR("x-A")), STR("1"));
+	ok(!http_headers_get(&h, STR("x_a")));
+	ok(http_headers_has(&h, STR("HOST")));
+	int_is(http_headers_count(&h, STR("X-a")), 2);
+	int_is(http_headers_count(&h, STR("none")), 0);
+}
+
+static void test_remove_and_set(void)
+{
+	fill("A: 1\nX-Remote-User: u\nb: 2\nx-remote-group: g\na: 3\nX-Remote: r\n");
+	int_is(http_headers_remove(&h, STR("A")), 2);
+	is_now("X-Remote-User: u\nb: 2\nx-remote-group: g\nX-Remote: r\n");
+	int_is(http_headers_remove_prefix(&h, STR("x-REMOTE-")), 2);
+	is_now("b: 2\nX-Remote: r\n");
+	http_headers_set(&h, STR("B"), STR("9"));
+	is_now("X-Remote: r\nB: 9\n");
+}
+
+static void test_many(void)
+{
+	fill("");
+	for (int i = 0; i < 1000; i++)
+		http_headers_add(&h, arena_printf(&arena, "n%d", i), STR("v"));
+	int_is(h.n, 1000);
+	ok(http_headers_has(&h, STR("N0")) && http_headers_has(&h, STR("n999")));
+}
+
+static void test_tokens(void)
+{
+	fill("Connection: keep-alive , Upgrade\nconnection: close\n");
+	ok(http_headers_has_token(&h, STR("Connection"), STR("upgrade")));
+	ok(http_headers_has_token(&h, STR("Connection"), STR("Close")));
+	ok(http_headers_has_token(&h, STR("Connection"), STR("keep-alive")));
+	ok(!http_headers_has_token(&h, STR("Connection"), STR("keep")));
+	ok(!http_headers_has_token(&h, STR("TE"), STR("close")));
+}
+
+static void test_hop_by_hop(void)
+{
+	fill("Host: a\nConnection: close, X-Secret\nKeep-Alive: 5\nProxy-Connection: x\nTE: trailers\n"
+	     "Trailer: A\nTransfer-Encoding: chunked\nUpgrade: h2c\nx-secret: s\nX-Kept: k\n");
+	http_headers_remove_hop_by_hop(&h);
+	is_now("Host: a\nX-Kept: k\n");
+}
+
+/* A Connection field that nominates itself must not hide what a later one nominates. */
+static void test_nominated_connection(void)
+{
+	fill("Connection: connection\nA: 1\nConnection: a, B\nb: 2\nC: 3\n");
+	http_headers_remove_hop_by_hop(&h);
+	is_now("C: 3\n");
+}
+
+static void test_grammar(void)
+{
+	ok(http_is_token(STR("X-a_b.c!#$%&'*+^`|~09")));
+	ok(!http_is_token(STR("")));
+	ok(!http_is_token(STR("a b")) && !http_is_token(STR("a:")) && !http_is_token(STR("a\0")));
+	ok(!http_is_token(STR("a(")) && !http_is_token(STR("\303\251")) && !http_is_token(STR("a\177")));
+	ok(http_is_field_value(STR("")) && http_is_field_value(STR("a\tb \377")));
+	ok(!http_is_field_value(STR("a\rb")) && !http_is_field_value(STR("a\nb")));
+	ok(!http_is_field_value(STR("a\0b")) && !http_is_field_value(STR("\177")));
+}
+
+int main(void)
+{
+	static const struct tap_test tests[] = {
+		TAP(test_look_up),
+		TAP(test_remove_and_set),
+		TAP(test_many),
+		TAP(test_tokens),
+		TAP(test_hop_by_hop),
+		TAP(test_nominated_connection),
+		TAP(test_grammar),
+		TAP_END
+	};
+	int rc = tap_main(tests);
+
+	arena_fini(&arena);
+	arena_thread_fini();
+	return rc;
+}
