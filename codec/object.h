@@ -9,8 +9,17 @@
  *		switch (f.number) {
  *		case 1: object_enter(&f, &sub); ... break;
  *
- * Bounds: nesting OBJECT_DEPTH_MAX; lengths are checked against the enclosing message.
- * Errors are sticky: after one, object_next returns it again.
+ * Repeated fields and maps are yielded element by element.  Protobuf is read by the rules of
+ * kube-apiserver's decoder (spec 23 section 2): what is there twice is yielded twice, in order, and
+ * the consumer lets the last scalar win and merges messages.  In JSON a null is an absent field, an
+ * unknown member is skipped, an inlined message is yielded once with the members of its parent, and
+ * a message whose JSON form is a scalar (times, quantities, int-or-string) yields the same fields as
+ * its protobuf form, but that a quantity written as a number is OBJECT_INT or OBJECT_DOUBLE; free
+ * JSON (RawExtension, FieldsV1) yields nothing.
+ *
+ * Bounds: nesting OBJECT_DEPTH_MAX (ERR_LIMIT); lengths are checked against the enclosing message
+ * (ERR_SYNTAX, as for a value of the wrong type).
+ * Errors are sticky: after one, object_next returns it again.  Nothing is allocated.
  */
 #ifndef CODEC_OBJECT_H
 #define CODEC_OBJECT_H
@@ -19,19 +28,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/str.h"
 #include "codec/schema.h"
 
 #define OBJECT_DEPTH_MAX 64
 
 enum object_type {
-	OBJECT_STRING,		/* also bytes: decoded from base64 in JSON only by object_bytes() */
+	OBJECT_STRING,		/* also bytes: in JSON base64 until object_bytes() decodes them */
 	OBJECT_INT,		/* int32, int64 */
 	OBJECT_BOOL,
 	OBJECT_DOUBLE,
 	OBJECT_MESSAGE,
 	OBJECT_MAP_ENTRY,	/* map<string,string>: key and text; map<string,message>: key and enter */
-	OBJECT_NULL,		/* JSON null: the field is absent */
 };
 
 struct object_field {
@@ -45,21 +54,28 @@ struct object_field {
 	const struct schema_field *schema;
 	const uint8_t *p;
 	size_t n;
-	json_t *json;
+	json_t *json;			/* NULL with is_json: null in a list or map, an empty value */
+	bool is_json;
 	int depth;
 };
 
 struct object_cursor {
 	const struct schema_message *message;
-	const uint8_t *p, *end;		/* protobuf */
-	json_t *json;			/* JSON: borrowed object (or the pending list of a repeated field) */
-	void *iter;
-	json_t *list;			/* repeated JSON field being yielded element by element */
-	size_t list_at;
-	const struct schema_field *list_field;
-	void *map_iter;			/* map-typed JSON field being yielded entry by entry */
 	int depth;
 	int err;
+	/* private: protobuf */
+	const uint8_t *p, *end;
+	const uint8_t *packed, *packed_end;	/* a packed list of numbers being yielded */
+	/* private: JSON */
+	bool is_json;
+	json_t *json;				/* borrowed; NULL: an empty message */
+	void *iter;				/* member to come */
+	json_t *list;				/* repeated field being yielded element by element */
+	size_t list_at;
+	json_t *map;				/* map being yielded entry by entry */
+	void *map_iter;
+	const struct schema_field *many;	/* the field of packed, list or map */
+	uint16_t step;				/* over inlined fields, or a scalar form's fields */
 };
 
 void object_cursor_protobuf(struct object_cursor *c, const struct schema_message *m,
@@ -70,12 +86,17 @@ void object_cursor_json(struct object_cursor *c, const struct schema_message *m,
 int object_next(struct object_cursor *c, struct object_field *f);
 /* Reads a message field's (or message-valued map entry's) inside. */
 void object_enter(const struct object_field *f, struct object_cursor *sub);
+/* The bytes of a bytes field: base64 in JSON is decoded into the arena. ERR_SYNTAX. */
+int object_bytes(const struct object_field *f, struct arena *a, struct str *out);
+
+#define OBJECT_MAGIC STR("k8s\0")
 
 /* The envelope of a protobuf body: k8s\0 and message Unknown (spec 23 section 1). */
 struct object_envelope {
-	struct str api_version, kind;
+	struct str api_version, kind;	/* borrowed from the body, as raw; empty when absent */
 	struct str raw;
 };
+/* ERR_SYNTAX. */
 int object_envelope_read(struct str body, struct object_envelope *out);
 
 #endif
