@@ -14,7 +14,8 @@
  * Ownership: the transport owns the stream; the user holds it from on_request/open until it calls
  * release(), after which the pointer is dead.  reset() may come first; after reset() or on_closed
  * no callback comes any more, and release() is still due.
- * Callbacks never free the stream; ops may be called from inside callbacks.
+ * Callbacks never free the stream; ops may be called from inside callbacks.  An op never calls the
+ * handler before it returns: what it finds out is told in a later callback.
  */
 #ifndef HTTP_TRANSPORT_H
 #define HTTP_TRANSPORT_H
@@ -80,6 +81,7 @@ struct http_connection {
 	struct address local;
 	const struct tls_peer *tls;	/* NULL: plain or no certificate; borrowed from the connection */
 	bool is_tls;
+	void *owner;			/* the worker's record of the connection; not ours */
 	/* A cache slot of the authenticators: the verdict on the certificate. */
 	void *auth_cache;
 	void (*auth_cache_free)(void *auth_cache);

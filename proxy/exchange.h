@@ -28,7 +28,7 @@ struct exchange {
 
 	/* the client's side */
 	struct http_stream *client;	/* ours until released; NULL then */
-	struct http_message *request;	/* in the client stream's arena */
+	struct http_message *request;	/* in the client stream's arena; forward.c makes it ours */
 	bool request_ended;		/* the whole request body has been received */
 	bool discard_body;		/* the request body goes nowhere */
 	bool head_sent, response_ended;	/* toward the client */
@@ -51,7 +51,6 @@ struct exchange {
 	/* the upstream's side */
 	struct http_client_ticket *ticket;	/* waiting for a stream */
 	struct http_stream *upstream;		/* ours until released */
-	struct http_message forward;		/* the head that is sent */
 	struct strbuf early_body;	/* body that came before the stream was there; <= HTTP_WINDOW */
 	bool upstream_head;		/* the final response head has come */
 	bool upstream_ended;		/* the whole response has come */

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "authn/config.h"
 #include "authz/authz.h"
 #include "base/snapshot.h"
 #include "conf/options.h"
@@ -36,6 +37,7 @@ struct server {
 	atomic_size_t unauthenticated;
 	atomic_size_t handshakes;		/* TLS handshakes in flight */
 	atomic_size_t exchanges;		/* requests being served */
+	struct address bound;			/* of the secure port */
 	struct worker **workers;		/* owned */
 	size_t worker_count;
 	struct control *control;		/* owned */
@@ -56,6 +58,8 @@ uint16_t server_port(const struct server *s);
 void server_reload(struct server *s);
 /* SIGTERM: stops taking requests and waits for the running ones, as spec 09 section 2. Blocking. */
 void server_drain(struct server *s);
+/* Which files authentication reads. */
+struct authn_sources server_authn_sources(const struct options *o);
 /* Stops and joins all threads and frees everything. */
 void server_free(struct server *s);
 

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "proxy/control.h"
+
+#include <stdlib.h>
+#ifdef HAVE_SYSTEMD
+#include <systemd/sd-daemon.h>
+#endif
+
+#include "authn/config.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "conf/file.h"
+#include "obs/log.h"
+#include "obs/metrics.h"
+#include "proxy/cluster_state.h"
+#include "proxy/material.h"
+#include "proxy/upstream_check.h"
+#include "proxy/upstream_pool.h"
+#include "proxy/worker.h"
+
+/* What a changed file belongs to. */
+enum part { PART_SERVING, PART_AUTHN, PART_UPSTREAM, PART_MANIFESTS, PARTS };
+
+struct control {
+	struct server *server;			/* borrowed */
+	struct loop *loop;			/* owned */
+	pthread_t thread;
+	bool started;
+	struct upstream_pool *pool;		/* owned */
+	struct file_watch *watch;		/* owned */
+	struct cluster_state *state;		/* owned */
+	struct upstream_check *check;		/* owned */
+	struct user own;			/* whom our own requests run as */
+	struct str *own_groups;			/* owned */
+	struct loop_timer tick, reload;
+	bool changed[PARTS];
+};
+
+static void reload_failed(const char *what, const struct problems *p)
+{
+	metric_add(METRIC_RELOAD_FAILURES, 1);
+	log_error("The changed %s is refused and the old content stays:\n%s", what, p->text.p);
+}
+
+static void reloaded(const char *what)
+{
+	metric_add(METRIC_RELOADS, 1);
+	log_info("Read the changed %s", what);
+}
+
+static void reload_serving(struct control *c)
+{
+	struct problems p = PROBLEMS_INIT;
+	struct tls_server_context *t = material_server_context(c->server->options, &p);
+
+	if (t) {
+		snapshot_slot_publish(&c->server->tls_slot, tls_server_context_snapshot(t));
+		reloaded("serving certificate");
+	} else {
+		reload_failed("serving certificate", &p);
+	}
+	problems_fini(&p);
+}
+
+static void reload_authn(struct control *c)
+{
+	struct problems p = PROBLEMS_INIT;
+	struct authn_sources sources = server_authn_sources(c->server->options);
+	struct authn_config *a = authn_config_load(&sources, &p);
+
+	if (a) {
+		snapshot_slot_publish(&c->server->authn_slot, &a->snapshot);
+		reloaded("authentication files");
+	} else {
+		reload_failed("authentication files", &p);
+	}
+	problems_fini(&p);
+}
+
+static void reload_upstream(struct control *c)
+{
+	struct problems p = PROBLEMS_INIT;
+	struct tls_client_context *t = material_client_context(c->server->options, &p);
+
+	if (t) {
+		snapshot_slot_publish(&c->server->upstreams->tls_slot,
+				      tls_client_context_snapshot(t));
+		upstream_check_again(c->check);
+		reloaded("front-proxy certificate");
+	} else {
+		reload_failed("front-proxy certificate", &p);
+	}
+	problems_fini(&p);
+}
+
+static void on_reload(struct loop_timer *t)
+{
+	struct control *c = container_of(t, struct control, reload);
+
+	/* The client CA is part of both the serving context and authentication. */
+	if (c->changed[PART_SERVING])
+		reload_serving(c);
+	if (c->changed[PART_AUTHN])
+		reload_authn(c);
+	if (c->changed[PART_UPSTREAM])
+		reload_upstream(c);
+	if (c->changed[PART_MANIFESTS])
+		cluster_state_reload(c->state);
+	memset(c->changed, 0, sizeof(c->changed));
+}
+
+static void mark(struct control *c, enum part part)
+{
+	c->changed[part] = true;
+	loop_timer_arm(&c->reload, RELOAD_PAUSE_MS);
+}
+
+static void on_serving_file(void *arg)
+{
+	mark(arg, PART_SERVING);
+}
+
+static void on_authn_file(void *arg)
+{
+	mark(arg, PART_AUTHN);
+}
+
+static void on_client_ca(void *arg)
+{
+	mark(arg, PART_SERVING);
+	mark(arg, PART_AUTHN);
+}
+
+static void on_upstream_file(void *arg)
+{
+	mark(arg, PART_UPSTREAM);
+}
+
+static void on_manifest(void *arg)
+{
+	mark(arg, PART_MANIFESTS);
+}
+
+static void watch_file(struct control *c, const char *path, void (*fn)(void *))
+{
+	if (path)
+		file_watch_add(c->watch, path, fn, c);
+}
+
+static void watch_sni(struct control *c)
+{
+	const struct options *o = c->server->options;
+	struct sni_value v;
+	const char *why;
+
+	for (size_t i = 0; i < o->tls_sni_cert_key.n; i++) {
+		if (!sni_value_parse(o->tls_sni_cert_key.v[i], &v, &why)) {
+			watch_file(c, v.cert_file, on_serving_file);
+			watch_file(c, v.key_file, on_serving_file);
+		}
+		sni_value_fini(&v);
+	}
+}
+
+static void watch_files(struct control *c)
+{
+	const struct options *o = c->server->options;
+
+	watch_file(c, o->tls_cert_file, on_serving_file);
+	watch_file(c, o->tls_private_key_file, on_serving_file);
+	watch_sni(c);
+	watch_file(c, o->client_ca_file, on_client_ca);
+	watch_file(c, o->token_auth_file, on_authn_file);
+	watch_file(c, o->basic_auth_file, on_authn_file);
+	watch_file(c, o->upstream_ca_file, on_upstream_file);
+	watch_file(c, o->proxy_client_cert_file, on_upstream_file);
+	watch_file(c, o->proxy_client_key_file, on_upstream_file);
+	if (strcmp(o->cluster_state, "upstream"))
+		watch_file(c, o->cluster_state, on_manifest);
+}
+
+/* True when every worker answered a ping lately. */
+static bool workers_are_alive(struct control *c)
+{
+	struct server *s = c->server;
+	int64_t oldest = clock_monotonic_us(s->clock) - WORKER_STUCK_MS * INT64_C(1000);
+
+	for (size_t i = 0; i < s->worker_count; i++)
+		if (atomic_load(&s->workers[i]->heartbeat_us) < oldest)
+			return false;
+	return true;
+}
+
+static void on_tick(struct loop_timer *t)
+{
+	struct control *c = container_of(t, struct control, tick);
+	struct server *s = c->server;
+	bool alive = workers_are_alive(c);
+
+	health_set(&s->health, HEALTH_WORKERS, alive);
+	for (size_t i = 0; i < s->worker_count; i++)
+		worker_ping(s->workers[i]);
+#ifdef HAVE_SYSTEMD
+	if (alive)
+		sd_notify(0, "WATCHDOG=1");
+#endif
+	loop_timer_arm(t, CONTROL_TICK_MS);
+}
+
+/* Whom lists, watches and probes run as upstream; ordinary RBAC applies to it there. */
+static void set_own_user(struct control *c)
+{
+	const struct options *o = c->server->options;
+	size_t n = o->upstream_groups.n;
+
+	c->own_groups = xcalloc(n + 1, sizeof(struct str));
+	for (size_t i = 0; i < n; i++)
+		c->own_groups[i] = str_from(o->upstream_groups.v[i]);
+	c->own_groups[n] = STR(GROUP_AUTHENTICATED);
+	c->own = (struct user){
+		.name = str_from(o->upstream_user),
+		.groups = c->own_groups,
+		.group_count = n + 1,
+	};
+}
+
+static void *control_main(void *arg)
+{
+	struct control *c = arg;
+	struct server *s = c->server;
+	struct http_client *client = upstream_pool_client(c->pool);
+
+	c->watch = file_watch_new(c->loop);
+	watch_files(c);
+	c->state = cluster_state_new(s, c->loop, client, &c->own);
+	c->check = upstream_check_new(c->loop, s->upstreams, &s->health, &c->own);
+	loop_timer_arm(&c->tick, CONTROL_TICK_MS);
+	loop_run(c->loop);
+	return NULL;
+}
+
+struct control *control_new(struct server *s)
+{
+	struct control *c = xcalloc(1, sizeof(*c));
+
+	c->server = s;
+	c->loop = loop_new(s->clock);
+	c->pool = upstream_pool_new(c->loop, s->upstreams, 64);
+	set_own_user(c);
+	loop_timer_init(&c->tick, c->loop, on_tick);
+	loop_timer_init(&c->reload, c->loop, on_reload);
+	return c;
+}
+
+int control_start(struct control *c)
+{
+	c->started = !pthread_create(&c->thread, NULL, control_main, c);
+	return c->started ? 0 : ERR_IO;
+}
+
+static void check_files(void *arg)
+{
+	struct control *c = arg;
+
+	file_watch_check_now(c->watch);
+}
+
+void control_reload(struct control *c)
+{
+	loop_post(c->loop, check_files, c);
+}
+
+static void stop(void *arg)
+{
+	struct control *c = arg;
+
+	upstream_check_free(c->check);
+	cluster_state_free(c->state);
+	file_watch_free(c->watch);
+	loop_timer_fini(&c->tick);
+	loop_timer_fini(&c->reload);
+	upstream_pool_free(c->pool);
+	c->pool = NULL;
+	loop_stop(c->loop);
+}
+
+void control_free(struct control *c)
+{
+	if (!c)
+		return;
+	if (c->started) {
+		loop_post(c->loop, stop, c);
+		pthread_join(c->thread, NULL);
+	} else {
+		upstream_pool_free(c->pool);
+	}
+	loop_free(c->loop);
+	free(c->own_groups);
+	free(c);
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "proxy/material.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "conf/file.h"
+
+static char *dup_trimmed(struct str s)
+{
+	s = str_trim(s);
+	return xmemdup0(s.p, s.n);
+}
+
+static int parse_names(struct str list, struct sni_value *out, const char **why)
+{
+	struct str name;
+
+	while (str_next(&list, ',', &name)) {
+		name = str_trim(name);
+		if (!name.n)
+			continue;
+		out->names = xreallocarray(out->names, out->name_count + 1, sizeof(char *));
+		out->names[out->name_count++] = xmemdup0(name.p, name.n);
+	}
+	*why = "empty names list is not allowed";
+	return out->name_count ? 0 : ERR_SYNTAX;
+}
+
+int sni_value_parse(const char *text, struct sni_value *out, const char **why)
+{
+	struct str files = str_from(text);
+	ptrdiff_t colon = str_find(files, ':', 0), comma;
+	struct str names = colon < 0 ? STR_NULL : str_skip(files, (size_t)colon + 1);
+
+	*out = (struct sni_value){ 0 };
+	if (colon >= 0)
+		files.n = (size_t)colon;
+	comma = str_find(files, ',', 0);
+	*why = "expected comma separated certificate and key file paths";
+	if (comma <= 0 || str_find(files, ',', (size_t)comma + 1) >= 0 ||
+	    (size_t)comma + 1 == files.n)
+		return ERR_SYNTAX;
+	out->cert_file = dup_trimmed(str_slice(files, 0, (size_t)comma));
+	out->key_file = dup_trimmed(str_skip(files, (size_t)comma + 1));
+	return colon < 0 ? 0 : parse_names(names, out, why);
+}
+
+void sni_value_fini(struct sni_value *v)
+{
+	for (size_t i = 0; i < v->name_count; i++)
+		free(v->names[i]);
+	free(v->names);
+	free(v->cert_file);
+	free(v->key_file);
+	*v = (struct sni_value){ 0 };
+}
+
+/* Reads one file of a flag; the text is empty and a problem is added when that fails. */
+static struct str read_text(const char *path, const char *flag, struct problems *p)
+{
+	struct str text = STR_NULL;
+	int rc = path ? file_read(path, &text) : 0;
+
+	if (rc)
+		problems_add(p, path, 0, flag, "%s", rc == ERR_IO ? strerror(errno) : err_text(rc));
+	return rc ? STR_NULL : text;
+}
+
+static struct tls_pair read_pair(const char *cert, const char *key, const char *cert_flag,
+				 const char *key_flag, struct problems *p)
+{
+	return (struct tls_pair){
+		.cert_pem = read_text(cert, cert_flag, p),
+		.key_pem = read_text(key, key_flag, p),
+	};
+}
+
+static void free_pair(struct tls_pair *pair)
+{
+	file_text_free(pair->cert_pem);
+	file_text_free(pair->key_pem);
+	free(pair->names);
+}
+
+/* The SNI pairs in the order of the flags; values keep the names that pairs borrow. */
+static struct tls_pair *read_sni(const struct options *o, struct sni_value *values,
+				 struct problems *p)
+{
+	size_t n = o->tls_sni_cert_key.n;
+	struct tls_pair *pairs = xcalloc(n, sizeof(*pairs));
+	const char *why;
+
+	for (size_t i = 0; i < n; i++) {
+		struct sni_value *v = &values[i];
+
+		if (sni_value_parse(o->tls_sni_cert_key.v[i], v, &why)) {
+			problems_add(p, NULL, 0, "tls-sni-cert-key", "%s", why);
+			continue;
+		}
+		pairs[i] = read_pair(v->cert_file, v->key_file, "tls-sni-cert-key",
+				     "tls-sni-cert-key", p);
+		pairs[i].names = xcalloc(v->name_count, sizeof(struct str));
+		pairs[i].name_count = v->name_count;
+		for (size_t k = 0; k < v->name_count; k++)
+			pairs[i].names[k] = str_from(v->names[k]);
+	}
+	return pairs;
+}
+
+/* OpenSSL's list for --tls-cipher-suites, colon-separated; NULL: the default set. Owned. */
+static char *cipher_list(const struct options *o, struct problems *p)
+{
+	struct strbuf list = STRBUF_INIT;
+
+	for (size_t i = 0; i < o->tls_cipher_suites.n; i++) {
+		bool insecure, tls13;
+		const char *name = tls_suite_from_iana(str_from(o->tls_cipher_suites.v[i]),
+						       &insecure, &tls13);
+
+		if (!name)
+			problems_add(p, NULL, 0, "tls-cipher-suites",
+				     "Cipher suite %s not supported or doesn't exist",
+				     o->tls_cipher_suites.v[i]);
+		if (!name || tls13)
+			continue;
+		if (list.n)
+			strbuf_add_char(&list, ':');
+		strbuf_add_cstr(&list, name);
+	}
+	return list.n ? strbuf_detach(&list) : NULL;
+}
+
+struct tls_server_context *material_server_context(const struct options *o, struct problems *p)
+{
+	size_t before = p->count, n = o->tls_sni_cert_key.n;
+	struct sni_value *values = xcalloc(n, sizeof(*values));
+	struct tls_server_context *c = NULL;
+	struct tls_server_settings s = {
+		.default_pair = read_pair(o->tls_cert_file, o->tls_private_key_file,
+					  "tls-cert-file", "tls-private-key-file", p),
+		.sni_count = n,
+		.client_ca_pem = read_text(o->client_ca_file, "client-ca-file", p),
+		.min_version = TLS1_2_VERSION,
+	};
+	struct tls_pair *pairs = read_sni(o, values, p);
+	char *ciphers = cipher_list(o, p), *reason = NULL;
+
+	s.sni_pairs = pairs;
+	s.cipher_list = ciphers;
+	if (o->tls_min_version && *o->tls_min_version &&
+	    tls_version_from_name(str_from(o->tls_min_version), &s.min_version))
+		problems_add(p, NULL, 0, "tls-min-version", "unknown tls version \"%s\"",
+			     o->tls_min_version);
+	if (p->count == before && tls_server_context_new(&s, &c, &reason))
+		problems_add(p, o->tls_cert_file, 0, "tls-cert-file", "%s", reason);
+	for (size_t i = 0; i < n; i++) {
+		free_pair(&pairs[i]);
+		sni_value_fini(&values[i]);
+	}
+	free_pair(&s.default_pair);
+	file_text_free(s.client_ca_pem);
+	free(reason);
+	free(ciphers);
+	free(pairs);
+	free(values);
+	return c;
+}
+
+struct tls_client_context *material_client_context(const struct options *o, struct problems *p)
+{
+	size_t before = p->count;
+	struct tls_client_context *c = NULL;
+	struct tls_pair pair = read_pair(o->proxy_client_cert_file, o->proxy_client_key_file,
+					 "proxy-client-cert-file", "proxy-client-key-file", p);
+	struct tls_client_settings s = {
+		.cert_pem = pair.cert_pem,
+		.key_pem = pair.key_pem,
+		.ca_pem = read_text(o->upstream_ca_file, "upstream-ca-file", p),
+	};
+	char *reason = NULL;
+
+	if (p->count == before && tls_client_context_new(&s, &c, &reason))
+		problems_add(p, o->proxy_client_cert_file, 0, "proxy-client-cert-file", "%s", reason);
+	free_pair(&pair);
+	file_text_free(s.ca_pem);
+	free(reason);
+	return c;
+}

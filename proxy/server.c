@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "proxy/server.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "net/listener.h"
+#include "obs/log.h"
+#include "proxy/cluster_state.h"
+#include "proxy/control.h"
+#include "proxy/material.h"
+#include "proxy/worker.h"
+
+struct authn_sources server_authn_sources(const struct options *o)
+{
+	return (struct authn_sources){
+		.client_ca_file = o->client_ca_file,
+		.token_auth_file = o->token_auth_file,
+		.basic_auth_file = o->basic_auth_file,
+		.anonymous = o->anonymous_auth,
+	};
+}
+
+/* Before the first sync nobody but system:masters is let through, and readyz says so. */
+static void load_policy(struct server *s, struct problems *p)
+{
+	struct authz_policy *policy = strcmp(s->options->cluster_state, "upstream") ?
+		cluster_state_from_manifests(s->options, p) :
+		cluster_state_empty_policy(s->options);
+
+	if (policy)
+		snapshot_slot_publish(&s->policy_slot, &policy->snapshot);
+}
+
+static void load(struct server *s, struct problems *p)
+{
+	struct authn_sources sources = server_authn_sources(s->options);
+	struct tls_server_context *serving = material_server_context(s->options, p);
+	struct tls_client_context *client = material_client_context(s->options, p);
+	struct authn_config *authn = authn_config_load(&sources, p);
+
+	s->upstreams = upstream_set_new(s->options, s->clock, p);
+	if (serving)
+		snapshot_slot_publish(&s->tls_slot, tls_server_context_snapshot(serving));
+	if (authn)
+		snapshot_slot_publish(&s->authn_slot, &authn->snapshot);
+	if (client && s->upstreams)
+		snapshot_slot_publish(&s->upstreams->tls_slot, tls_client_context_snapshot(client));
+	else if (client)
+		snapshot_release(tls_client_context_snapshot(client));
+	load_policy(s, p);
+}
+
+struct server *server_new(const struct options *o, struct problems *p)
+{
+	struct server *s = xcalloc(1, sizeof(*s));
+	size_t before = p->count;
+
+	s->options = o;
+	s->clock = &clock_system;
+	snapshot_slot_init(&s->tls_slot);
+	snapshot_slot_init(&s->authn_slot);
+	snapshot_slot_init(&s->policy_slot);
+	health_init(&s->health);
+	load(s, p);
+	if (p->count == before)
+		return s;
+	server_free(s);
+	return NULL;
+}
+
+static int open_socket(const char *host, uint16_t port, const char *flag, struct problems *p,
+		       int *fd, struct address *bound)
+{
+	struct address a;
+	int rc = address_from_text(str_from(host), port, &a);
+
+	if (rc)
+		problems_add(p, NULL, 0, flag, "\"%s\" is not an IP address", host);
+	else if ((rc = listener_open(&a, fd, bound)))
+		problems_add(p, NULL, 0, flag, "cannot listen on %s port %u: %s", host,
+			     (unsigned)port, strerror(errno));
+	return rc;
+}
+
+/* "127.0.0.1:8080" or "[::1]:8080", validated when options were. */
+static int open_health_socket(const struct options *o, struct problems *p, int *fd)
+{
+	struct str text = str_from(o->health_bind_address), host;
+	const char *colon = strrchr(o->health_bind_address, ':');
+	struct address bound;
+	uint64_t port = 0;
+	char *name;
+	int rc;
+
+	if (!colon || str_to_u64(str_from(colon + 1), &port) || port > 65535) {
+		problems_add(p, NULL, 0, "health-bind-address", "\"%s\" is not address:port",
+			     o->health_bind_address);
+		return ERR_SYNTAX;
+	}
+	host = str_slice(text, 0, (size_t)(colon - text.p));
+	if (host.n > 1 && host.p[0] == '[')
+		host = str_slice(host, 1, host.n - 1);
+	name = xmemdup0(host.p, host.n);
+	rc = open_socket(name, (uint16_t)port, "health-bind-address", p, fd, &bound);
+	free(name);
+	return rc;
+}
+
+static size_t worker_count(const struct options *o)
+{
+	long n = o->workers > 0 ? (long)o->workers : sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n > 0 ? (size_t)n : 1;
+}
+
+/* One listening socket per worker on the same port; the first may choose it. */
+static int open_workers(struct server *s, struct problems *p)
+{
+	const struct options *o = s->options;
+	uint16_t port = (uint16_t)o->secure_port;
+	int health_fd = -1, fd, rc;
+
+	if (o->health_bind_address && (rc = open_health_socket(o, p, &health_fd)))
+		return rc;
+	s->workers = xcalloc(worker_count(o), sizeof(*s->workers));
+	for (size_t i = 0; i < worker_count(o); i++) {
+		rc = open_socket(o->bind_address, port, "secure-port", p, &fd, &s->bound);
+		if (rc)
+			return rc;
+		port = address_port(&s->bound);
+		s->workers[s->worker_count++] = worker_new(s, fd, i ? -1 : health_fd);
+	}
+	return 0;
+}
+
+int server_start(struct server *s, struct problems *p)
+{
+	int rc = open_workers(s, p);
+
+	if (rc)
+		return rc;
+	upstream_set_start(s->upstreams);
+	s->control = control_new(s);
+	for (size_t i = 0; !rc && i < s->worker_count; i++)
+		rc = worker_start(s->workers[i]);
+	if (!rc)
+		rc = control_start(s->control);
+	if (rc)
+		problems_add(p, NULL, 0, NULL, "cannot start a thread");
+	return rc;
+}
+
+uint16_t server_port(const struct server *s)
+{
+	return address_port(&s->bound);
+}
+
+void server_reload(struct server *s)
+{
+	control_reload(s->control);
+}
+
+static void sleep_ms(int64_t ms)
+{
+	struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+
+	while (nanosleep(&t, &t) && errno == EINTR)
+		;
+}
+
+void server_drain(struct server *s)
+{
+	int64_t until;
+
+	health_set(&s->health, HEALTH_SHUTDOWN, false);
+	sleep_ms(s->options->shutdown_delay_ms);
+	for (size_t i = 0; i < s->worker_count; i++)
+		worker_close_listeners(s->workers[i]);
+	atomic_store(&s->draining, true);
+	until = clock_monotonic_us(s->clock) + SERVER_DRAIN_MAX_MS * INT64_C(1000);
+	while (atomic_load(&s->exchanges) && clock_monotonic_us(s->clock) < until)
+		sleep_ms(20);
+}
+
+void server_free(struct server *s)
+{
+	if (!s)
+		return;
+	control_free(s->control);
+	for (size_t i = 0; i < s->worker_count; i++)
+		worker_free(s->workers[i]);
+	free(s->workers);
+	upstream_set_free(s->upstreams);
+	snapshot_slot_fini(&s->tls_slot);
+	snapshot_slot_fini(&s->authn_slot);
+	snapshot_slot_fini(&s->policy_slot);
+	free(s);
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "proxy/worker.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "net/listener.h"
+#include "proxy/connection.h"
+#include "proxy/exchange.h"
+#include "proxy/health_port.h"
+
+const struct authn_config *worker_authn(struct worker *w)
+{
+	return (const struct authn_config *)(void *)snapshot_reader_get(&w->authn);
+}
+
+const struct authz_policy *worker_policy(struct worker *w)
+{
+	return (const struct authz_policy *)(void *)snapshot_reader_get(&w->policy);
+}
+
+static void on_client(void *arg, int fd, const struct address *peer)
+{
+	connection_accept(arg, fd, peer, true, exchange_accept);
+}
+
+static void on_probe(void *arg, int fd, const struct address *peer)
+{
+	connection_accept(arg, fd, peer, false, health_port_accept);
+}
+
+struct worker *worker_new(struct server *s, int listen_fd, int health_fd)
+{
+	struct worker *w = xcalloc(1, sizeof(*w));
+
+	w->server = s;
+	w->loop = loop_new(s->clock);
+	w->listen_fd = listen_fd;
+	w->health_fd = health_fd;
+	w->pool = upstream_pool_new(w->loop, s->upstreams, (size_t)s->options->upstream_max_connections);
+	snapshot_reader_init(&w->tls, &s->tls_slot);
+	snapshot_reader_init(&w->authn, &s->authn_slot);
+	snapshot_reader_init(&w->policy, &s->policy_slot);
+	list_init(&w->connections);
+	list_init(&w->exchanges);
+	atomic_store(&w->heartbeat_us, clock_monotonic_us(s->clock));
+	return w;
+}
+
+static void *worker_main(void *arg)
+{
+	struct worker *w = arg;
+
+	w->listener = listener_new(w->loop, w->listen_fd, on_client, w);
+	if (w->health_fd >= 0)
+		w->health_listener = listener_new(w->loop, w->health_fd, on_probe, w);
+	loop_run(w->loop);
+	return NULL;
+}
+
+int worker_start(struct worker *w)
+{
+	w->started = !pthread_create(&w->thread, NULL, worker_main, w);
+	return w->started ? 0 : ERR_IO;
+}
+
+static void heartbeat(void *arg)
+{
+	struct worker *w = arg;
+
+	atomic_store_explicit(&w->heartbeat_us, clock_monotonic_us(w->server->clock),
+			      memory_order_relaxed);
+}
+
+void worker_ping(struct worker *w)
+{
+	loop_post(w->loop, heartbeat, w);
+}
+
+static void close_listeners(void *arg)
+{
+	struct worker *w = arg;
+
+	listener_free(w->listener);
+	w->listener = NULL;
+}
+
+void worker_close_listeners(struct worker *w)
+{
+	loop_post(w->loop, close_listeners, w);
+}
+
+static void stop(void *arg)
+{
+	struct worker *w = arg;
+
+	listener_free(w->listener);
+	listener_free(w->health_listener);
+	w->listener = w->health_listener = NULL;
+	connections_abort(w);
+	upstream_pool_free(w->pool);
+	w->pool = NULL;
+	loop_stop(w->loop);
+}
+
+void worker_free(struct worker *w)
+{
+	if (!w)
+		return;
+	if (w->started) {
+		loop_post(w->loop, stop, w);
+		pthread_join(w->thread, NULL);
+	} else {
+		if (w->listen_fd >= 0)
+			close(w->listen_fd);
+		if (w->health_fd >= 0)
+			close(w->health_fd);
+		upstream_pool_free(w->pool);
+	}
+	snapshot_reader_fini(&w->tls);
+	snapshot_reader_fini(&w->authn);
+	snapshot_reader_fini(&w->policy);
+	loop_free(w->loop);
+	free(w);
+}
