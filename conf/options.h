@@ -10,12 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "conf/flag_value.h"
 #include "conf/problems.h"
-
-struct option_list {
-	char **v;
-	size_t n;
-};
 
 enum upstream_authorization {
 	UPSTREAM_AUTHORIZATION_ENFORCING,
@@ -33,11 +29,11 @@ struct options {
 	char *bind_address;
 	int64_t secure_port;
 	char *tls_cert_file, *tls_private_key_file;
-	struct option_list tls_sni_cert_key;
+	struct option_list tls_sni_cert_key;	/* flag_sni_parse reads each; syntax is checked */
 	char *tls_min_version;
 	struct option_list tls_cipher_suites;
 	char *health_bind_address;
-	int64_t workers;
+	int64_t workers;		/* options_validate turns 0 into the processors */
 	int64_t request_timeout_ms;
 	/* authentication */
 	char *client_ca_file, *token_auth_file, *basic_auth_file;
@@ -48,6 +44,7 @@ struct options {
 	enum authorization_mode modes[AUTHORIZATION_MODES_MAX];
 	size_t mode_count;
 	struct option_list enable_admission_plugins, disable_admission_plugins;
+	struct option_list admission_control;	/* the old form of the two */
 	char *cluster_state;		/* "upstream" or a path */
 	/* upstream */
 	struct option_list upstream_servers;
@@ -67,15 +64,20 @@ struct options {
 	bool check;			/* --check: validate and exit */
 	bool help;
 	bool version;
+	bool version_raw;		/* --version=raw; version is set too */
+	struct option_list ignored;	/* names of given flags that have no effect */
 };
 
 /*
  * Parses argv into *out (zeroed by it).  Errors of the syntax are as kube-apiserver words them
- * (spec 09 section 1) and end parsing at the first; 0 or ERR_SYNTAX with *error (owned text).
- * Warnings (ignored flags) are logged by options_log_ignored.
+ * (spec 09 section 1) and end parsing at the first; 0 or ERR_SYNTAX with *error (owned text,
+ * without "Error: " before it; *out is then empty).  Flags without effect are kept in out->ignored.
  */
 int options_parse(int argc, char **argv, struct options *out, char **error);
-/* Everything that can be judged without opening files, all problems at once. */
+/*
+ * Everything that can be judged without opening files, all problems at once.  Fills the parsed
+ * forms (modes, upstream_authorization, workers); warnings go to the log.
+ */
 void options_validate(struct options *o, struct problems *p);
 void options_fini(struct options *o);
 /* One warning that names the kube-apiserver flags that were given and have no effect here. */
@@ -83,8 +85,15 @@ void options_log_ignored(const struct options *o);
 void options_print_help(FILE *out);
 /* The OPTIONS section of the man page, in mdoc. */
 void options_print_man(FILE *out);
+/* The names of all options, one per line, without dashes. */
+void options_print_names(FILE *out);
 
-/* Go's duration syntax ("1m30s", "1.5h", "0") in microseconds; *error gets Go's text (static or thread-local). */
-int duration_parse(struct str s, int64_t *us, const char **error);
+/*
+ * Splits "host:port" or "[v6]:port"; without a port *port stays as it is.  *host is owned and has
+ * no brackets.  ERR_SYNTAX.
+ */
+int options_host_port_parse(struct str text, char **host, uint16_t *port);
+/* Splits "https://host[:port][/]", the port is 443 by default; ERR_SYNTAX. */
+int options_upstream_parse(struct str url, char **host, uint16_t *port);
 
 #endif
