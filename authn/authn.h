@@ -38,19 +38,37 @@ struct authn_request {
 	const char *method;	/* name of the authenticator that accepted ("x509", ...) */
 	struct str warning;	/* a Warning header text to send, or empty */
 	size_t step;		/* the chain's own state across PENDING */
+	/*
+	 * The waiting authenticator's own state, for when it is asked again; pending_cancel, if
+	 * set, is called by authn_request_fini when the request ends before that.
+	 */
+	void *pending;
+	void (*pending_cancel)(void *pending);
 };
 
 struct authn_ops {
 	const char *name;
 	bool (*is_configured)(const struct authn_config *c);
-	/* On ERROR the authenticator adds its text with authn_add_error. */
+	/*
+	 * On ACCEPT r->user is set.  On ERROR the authenticator adds its text with
+	 * authn_add_error.  On PENDING it has arranged for r->resume, after which the chain asks
+	 * it again with r->pending as it left it.
+	 */
 	enum authn_result (*authenticate)(struct authn_request *r);
 };
 
-/* Runs (or goes on with) the chain; NONE means 401 as well as ERROR does. */
+/*
+ * Runs (or, after PENDING, goes on with) the chain; NONE means 401 as well as ERROR does.
+ * The headers must be as received: hop-by-hop fields still in place.
+ */
 enum authn_result authn_chain_run(struct authn_request *r);
+/* The same over another list, which ends with NULL; anonymous comes after it. */
+enum authn_result authn_chain_run_list(struct authn_request *r,
+				       const struct authn_ops *const *list);
+/* Zeroes r; the caller then sets clock, connection, headers, path and resume. */
 void authn_request_init(struct authn_request *r, const struct authn_config *c, struct arena *a);
 void authn_request_fini(struct authn_request *r);
+/* A text that was already added does not count twice. */
 void authn_add_error(struct authn_request *r, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 /* True when 401 answers carry WWW-Authenticate: Basic realm="kubernetes-master". */

@@ -32,6 +32,9 @@ bool user_has_group(const struct user *u, struct str group);
 void user_add_authenticated(struct user *u, struct arena *a);
 /* A deep copy in the arena. */
 void user_copy(struct user *out, const struct user *in, struct arena *a);
+/* A deep copy in one allocation, for what outlives a request; ended with user_free. */
+struct user *user_dup(const struct user *in);
+void user_free(struct user *u);		/* NULL is allowed */
 
 #define USER_ANONYMOUS "system:anonymous"
 #define GROUP_UNAUTHENTICATED "system:unauthenticated"

@@ -8,7 +8,7 @@
 #include <systemd/sd-daemon.h>
 #endif
 
-#include "authn/config.h"
+#include "authn/authn_config.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "conf/file.h"

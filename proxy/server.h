@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "authn/config.h"
+#include "authn/authn_config.h"
 #include "authz/authz.h"
 #include "base/snapshot.h"
 #include "conf/options.h"

@@ -3,7 +3,7 @@
 #ifndef PROXY_WORKER_H
 #define PROXY_WORKER_H
 
-#include "authn/config.h"
+#include "authn/authn_config.h"
 #include "authz/authz.h"
 #include "proxy/server.h"
 #include "proxy/upstream_pool.h"

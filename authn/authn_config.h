@@ -3,8 +3,8 @@
  * The authenticators' configuration snapshot: built by the control thread from file contents,
  * read by the workers.
  */
-#ifndef AUTHN_CONFIG_H
-#define AUTHN_CONFIG_H
+#ifndef AUTHN_AUTHN_CONFIG_H
+#define AUTHN_AUTHN_CONFIG_H
 
 #include "authn/authn.h"
 #include "conf/problems.h"
