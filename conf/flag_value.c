@@ -202,7 +202,7 @@ static int csv_plain(struct str s, size_t *at, struct strbuf *field, const char 
 
 	for (; i < s.n && s.p[i] != ',' && s.p[i] != '\n'; i++) {
 		if (s.p[i] == '"')
-			return fail_csv(error, i, "bare \" in non-quoted field");
+			return fail_csv(error, i, "bare \" in non-quoted-field");
 		strbuf_add_char(field, s.p[i]);
 	}
 	*at = i;
