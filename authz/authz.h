@@ -30,6 +30,13 @@ struct authz_policy {
 	uint64_t version;		/* counts up with each publication */
 };
 
+/*
+ * A policy with these modes, all of them supported; takes rbac over (NULL: an index that is not
+ * there yet has no opinion).  Given back with snapshot_release(&policy->snapshot).
+ */
+struct authz_policy *authz_policy_new(const enum authorization_mode *modes, size_t n,
+				      struct rbac_index *rbac);
+
 struct authz_request {
 	const struct authz_policy *policy;	/* borrowed */
 	const struct attributes *attributes;
@@ -37,11 +44,14 @@ struct authz_request {
 	bool want_reason;			/* also compose the reason of an ALLOW (log, reviews) */
 	void (*resume)(void *arg);		/* PENDING, on the loop's thread */
 	void *resume_arg;
-	/* results */
+	/* results; zeroed by the caller, as is step */
 	struct str reason;	/* joined as spec 10 section 3 */
 	struct str error;	/* aggregate; not empty with NO_OPINION or DENY: answer 500 */
 	const char *authorizer;	/* who decided, for the log */
+	/* private to the chain: where it is and what it collected so far */
 	size_t step;
+	struct str reasons[AUTHORIZATION_MODES_MAX + 1], errors[AUTHORIZATION_MODES_MAX + 1];
+	size_t reason_count, error_count;
 };
 
 struct authz_ops {
@@ -50,9 +60,11 @@ struct authz_ops {
 					 struct str *error);
 };
 
+/* After PENDING and resume() call it again with the same request; it goes on where it was. */
 enum authz_decision authz_chain_run(struct authz_request *r);
 /* Modes this build cannot run (named in the message at start). */
 bool authz_mode_is_supported(enum authorization_mode m);
+/* As in --authorization-mode ("RBAC"). */
 const char *authz_mode_name(enum authorization_mode m);
 
 #endif

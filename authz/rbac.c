@@ -1,0 +1,611 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Decisions on the compiled index (spec 11 sections 2 to 5). */
+#include "config.h"
+
+#include "authz/rbac_compiled.h"
+
+#include <stdlib.h>
+
+#include "base/arena.h"
+
+/* `resource/subresource` of a request is put together here; longer ones go into the arena. */
+#define RESOURCE_TEXT_MAX 256
+
+struct query_key {
+	uint64_t key, hash, bloom;
+};
+
+/* A request in the index's numbers. */
+struct query {
+	const struct rbac_index *ix;
+	uint64_t verb_mask;
+	uint32_t verb;			/* sid to find in a rule's list; 0: the mask decides */
+	uint32_t group;			/* sid; 0: no rule names it */
+	bool is_resource;
+	struct str name, path;
+	struct query_key keys[3];	/* what a rule may list to cover the request */
+	size_t key_n;
+};
+
+/* --- Lookups --- */
+
+const struct rbac_subject *rbac_subject_find(const struct rbac_index *ix, bool is_group,
+					     struct str name)
+{
+	uint64_t hash = rbac_subject_hash(ix->seed, is_group, name);
+	const struct rbac_subject_slot *slot;
+
+	for (uint32_t at = (uint32_t)hash & ix->subject_mask;; at = (at + 1) & ix->subject_mask) {
+		const struct rbac_subject *subject;
+
+		slot = &ix->subjects[at];
+		if (!slot->at)
+			return NULL;
+		if (slot->tag != rbac_tag(hash))
+			continue;
+		subject = (const void *)(ix->words + slot->at);
+		if (subject->is_group == is_group &&
+		    str_eq(str_make((const char *)(subject + 1), subject->name_n), name))
+			return subject;
+	}
+}
+
+const struct rbac_run *rbac_scope_find(const struct rbac_index *ix,
+				       const struct rbac_subject *subject, struct str namespace)
+{
+	const struct rbac_scope_slot *table = (const void *)(ix->words + subject->scope_at);
+	uint64_t hash;
+
+	if (!subject->scope_at || !namespace.n)
+		return NULL;
+	hash = rbac_hash(ix->seed, namespace);
+	for (uint32_t at = (uint32_t)hash & subject->scope_mask; table[at].namespace;
+	     at = (at + 1) & subject->scope_mask)
+		if (table[at].tag == rbac_tag(hash) &&
+		    str_eq(rbac_string(ix, table[at].namespace), namespace))
+			return &table[at].run;
+	return NULL;
+}
+
+const struct rbac_term_slot *rbac_term_find(const struct rbac_index *ix, struct str word)
+{
+	uint64_t hash;
+
+	if (word.n > ix->term_longest)
+		return NULL;
+	hash = rbac_hash(ix->seed, word);
+	for (uint32_t at = (uint32_t)hash & ix->term_mask; ix->terms[at].sid;
+	     at = (at + 1) & ix->term_mask)
+		if (ix->terms[at].tag == rbac_tag(hash) &&
+		    str_eq(rbac_string(ix, ix->terms[at].sid), word))
+			return &ix->terms[at];
+	return NULL;
+}
+
+/* --- The request --- */
+
+static void query_add_key(struct query *q, uint64_t key)
+{
+	struct query_key *k = &q->keys[q->key_n++];
+
+	k->key = key;
+	k->hash = rbac_key_hash(key);
+	k->bloom = rbac_bloom_bit(k->hash);
+}
+
+static void query_add_term(struct query *q, struct str word, uint64_t flag)
+{
+	const struct rbac_term_slot *term = rbac_term_find(q->ix, word);
+
+	if (term)
+		query_add_key(q, term->sid | flag);
+}
+
+static void query_set_verb(struct query *q, struct str verb)
+{
+	const struct rbac_term_slot *term = rbac_term_find(q->ix, verb);
+
+	q->verb_mask = RBAC_VERB_ANY;
+	if (!term || !term->verb)
+		return;
+	if (term->verb <= RBAC_VERB_BITS) {
+		q->verb_mask = UINT64_C(1) << (term->verb - 1);
+		return;
+	}
+	q->verb_mask |= RBAC_VERB_OTHER;
+	q->verb = term->sid;
+}
+
+/* `resource/subresource`, and the subresource of any resource. */
+static void query_add_subresource(struct query *q, const struct attributes *a, struct arena *arena)
+{
+	char text[RESOURCE_TEXT_MAX], *p = text;
+	size_t n = a->resource.n + 1 + a->subresource.n;
+
+	/* "*" and "/" need two bytes even where the resource is empty. */
+	if (a->subresource.n + 2 > q->ix->term_longest + (size_t)1)
+		return;
+	if (n + 1 > sizeof(text))
+		p = arena_alloc(arena, n + 1);
+	p[0] = '*';
+	p[1] = '/';
+	memcpy(p + 2, a->subresource.p, a->subresource.n);
+	query_add_term(q, str_make(p, 2 + a->subresource.n), 0);
+	if (n > q->ix->term_longest)
+		return;
+	if (a->resource.n)
+		memcpy(p, a->resource.p, a->resource.n);
+	p[a->resource.n] = '/';
+	memcpy(p + a->resource.n + 1, a->subresource.p, a->subresource.n);
+	query_add_term(q, str_make(p, n), 0);
+}
+
+static void query_init(struct query *q, const struct authz_request *r)
+{
+	const struct attributes *a = r->attributes;
+	const struct rbac_term_slot *group;
+
+	q->ix = r->policy->rbac;
+	q->is_resource = a->is_resource;
+	q->verb = q->group = 0;
+	q->key_n = 0;
+	q->name = a->name;
+	q->path = a->path;
+	query_set_verb(q, a->verb);
+	if (!a->is_resource) {
+		query_add_term(q, a->path, RBAC_URL_KEY);
+		return;
+	}
+	group = rbac_term_find(q->ix, a->api_group);
+	q->group = group ? group->sid : 0;
+	query_add_key(q, q->ix->star);
+	if (a->subresource.n)
+		query_add_subresource(q, a, r->arena);
+	else
+		query_add_term(q, a->resource, 0);
+}
+
+/* --- Rules --- */
+
+static bool list_has(const struct rbac_index *ix, uint32_t at, uint32_t sid)
+{
+	for (uint32_t n = ix->words[at]; n; n--)
+		if (ix->words[at + n] == sid)
+			return true;
+	return false;
+}
+
+static bool groups_have(const struct rbac_index *ix, const struct rbac_rule *rule, uint32_t group)
+{
+	const uint32_t *v = ix->words + rule->group_at;
+	uint32_t from = 0, to = rule->group_n;
+
+	if (to == RBAC_ANY)
+		return true;
+	while (from < to) {
+		uint32_t middle = from + (to - from) / 2;
+
+		if (v[middle] == group)
+			return true;
+		if (v[middle] < group)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return false;
+}
+
+static bool names_have(const struct rbac_index *ix, const struct rbac_rule *rule, struct str name)
+{
+	const uint32_t *v = ix->words + rule->name_at;
+	uint32_t from = 0, to = rule->name_n;
+
+	if (to == RBAC_ANY)
+		return true;
+	while (from < to) {
+		uint32_t middle = from + (to - from) / 2;
+		int c = str_cmp(rbac_string(ix, v[middle]), name);
+
+		if (!c)
+			return true;
+		if (c < 0)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return false;
+}
+
+/* Whether a rule that names the resource or URL allows the rest of the request. */
+static bool rule_allows(const struct query *q, const struct rbac_rule *rule)
+{
+	if (!(rule->verbs & q->verb_mask))
+		return false;
+	if (q->verb && !(rule->verbs & RBAC_VERB_ANY) && !list_has(q->ix, rule->list_at, q->verb))
+		return false;
+	return !q->is_resource ||
+		(groups_have(q->ix, rule, q->group) && names_have(q->ix, rule, q->name));
+}
+
+static bool key_allows(const struct query *q, const struct rbac_role *role,
+		       const struct query_key *k)
+{
+	const struct rbac_role_slot *table = (const void *)(q->ix->words + role->table_at);
+	const struct rbac_rule *rules = q->ix->rules + role->rule_at;
+
+	for (uint32_t at = (uint32_t)(k->hash >> 32) & role->table_mask; table[at].n;
+	     at = (at + 1) & role->table_mask) {
+		const uint32_t *numbers = q->ix->words + table[at].at;
+
+		if (table[at].sid != (uint32_t)k->key ||
+		    table[at].is_url != (k->key >= RBAC_URL_KEY))
+			continue;
+		for (uint32_t i = 0; i < table[at].n; i++)
+			if (rule_allows(q, &rules[numbers[i]]))
+				return true;
+		return false;
+	}
+	return false;
+}
+
+static bool prefix_allows(const struct query *q, const struct rbac_role *role)
+{
+	const uint32_t *v = q->ix->words + role->prefix_at;
+
+	for (uint32_t i = 0; i < role->prefix_n; i++)
+		if (str_has_prefix(q->path, rbac_string(q->ix, v[2 * i])) &&
+		    rule_allows(q, &q->ix->rules[role->rule_at + v[2 * i + 1]]))
+			return true;
+	return false;
+}
+
+static bool role_allows(const struct query *q, const struct rbac_role *role)
+{
+	if (!(role->verbs & q->verb_mask))
+		return false;
+	for (size_t i = 0; i < q->key_n; i++)
+		if ((role->bloom & q->keys[i].bloom) && key_allows(q, role, &q->keys[i]))
+			return true;
+	return !q->is_resource && prefix_allows(q, role);
+}
+
+/* --- Bindings --- */
+
+struct decision {
+	const struct rbac_entry *cluster, *scoped;	/* the first that allows, by name */
+	size_t unresolved;
+};
+
+/* Looks for an entry that allows and comes before *best. */
+static void consider_run(const struct query *q, const struct rbac_run *run,
+			 const struct rbac_entry **best, size_t *unresolved)
+{
+	const struct rbac_entry *v = rbac_entries(q->ix, run);
+
+	for (uint32_t i = 0; i < run->distinct; i++) {
+		if (*best && v[i].binding >= (*best)->binding) {
+			/* The same binding: its first subject that applies is the one told. */
+			if (v[i].binding == (*best)->binding && v[i].subject < (*best)->subject)
+				*best = &v[i];
+			return;
+		}
+		if (v[i].role & RBAC_UNRESOLVED) {
+			(*unresolved)++;
+		} else if (role_allows(q, &q->ix->roles[v[i].role])) {
+			*best = &v[i];
+			return;
+		}
+	}
+}
+
+static void consider_subject(const struct query *q, bool is_group, struct str name,
+			     struct str namespace, struct decision *d)
+{
+	const struct rbac_subject *subject = rbac_subject_find(q->ix, is_group, name);
+	const struct rbac_run *scope;
+
+	if (!subject)
+		return;
+	consider_run(q, &subject->cluster, &d->cluster, &d->unresolved);
+	scope = rbac_scope_find(q->ix, subject, namespace);
+	if (scope)
+		consider_run(q, scope, &d->scoped, &d->unresolved);
+}
+
+/* Calls fn for each run of entries that apply to the user. */
+static void each_run(const struct rbac_index *ix, const struct user *u, struct str namespace,
+		     void (*fn)(void *arg, const struct rbac_run *run), void *arg)
+{
+	for (size_t i = 0; i <= u->group_count; i++) {
+		const struct rbac_subject *subject = i
+			? rbac_subject_find(ix, true, u->groups[i - 1])
+			: rbac_subject_find(ix, false, u->name);
+		const struct rbac_run *scope = subject
+			? rbac_scope_find(ix, subject, namespace) : NULL;
+
+		if (subject)
+			fn(arg, &subject->cluster);
+		if (scope)
+			fn(arg, scope);
+	}
+}
+
+/* --- Reasons --- */
+
+/* The user's name is system:serviceaccount:<namespace>:<name>; `how` has the namespace's length. */
+static void add_subject(struct strbuf *b, const struct rbac_entry *e, const struct user *u,
+			struct str group)
+{
+	static const struct str prefix = STR("system:serviceaccount:");
+	struct strbuf text = STRBUF_INIT;
+	size_t namespace_n = e->how >> 2;
+
+	switch ((enum rbac_subject_kind)(e->how & 3)) {
+	case RBAC_USER:
+		strbuf_add_cstr(b, "User ");
+		strbuf_add_go_quoted(b, u->name);
+		break;
+	case RBAC_GROUP:
+		strbuf_add_cstr(b, "Group ");
+		strbuf_add_go_quoted(b, group);
+		break;
+	case RBAC_SERVICE_ACCOUNT:
+		strbuf_add_cstr(b, "ServiceAccount ");
+		strbuf_add_str(&text, str_skip(u->name, prefix.n + namespace_n + 1));
+		strbuf_add_char(&text, '/');
+		strbuf_add_str(&text, str_slice(u->name, prefix.n, prefix.n + namespace_n));
+		strbuf_add_go_quoted(b, strbuf_str(&text));
+		break;
+	}
+	strbuf_fini(&text);
+}
+
+/* The user's group whose entries hold e. */
+static struct str group_of(const struct rbac_index *ix, const struct authz_request *r,
+			   const struct rbac_entry *e)
+{
+	const struct user *u = r->attributes->user;
+
+	for (size_t i = 0; i < u->group_count; i++) {
+		const struct rbac_subject *s = rbac_subject_find(ix, true, u->groups[i]);
+		const struct rbac_run *run = !s ? NULL : ix->bindings[e->binding].namespace
+			? rbac_scope_find(ix, s, r->attributes->namespace) : &s->cluster;
+		const struct rbac_entry *v = run ? rbac_entries(ix, run) : NULL;
+
+		if (v && e >= v && e < v + run->total)
+			return u->groups[i];
+	}
+	return STR_NULL;
+}
+
+static struct str allow_reason(const struct rbac_index *ix, const struct authz_request *r,
+			       const struct rbac_entry *e)
+{
+	const struct rbac_binding *binding = &ix->bindings[e->binding];
+	struct strbuf b = STRBUF_INIT, name = STRBUF_INIT;
+	struct str group = STR_NULL, reason;
+
+	strbuf_add_str(&name, rbac_string(ix, binding->name));
+	if (binding->namespace) {
+		strbuf_add_char(&name, '/');
+		strbuf_add_str(&name, rbac_string(ix, binding->namespace));
+	}
+	strbuf_add_cstr(&b, "RBAC: allowed by ");
+	strbuf_add_cstr(&b, binding->namespace ? "RoleBinding " : "ClusterRoleBinding ");
+	strbuf_add_go_quoted(&b, strbuf_str(&name));
+	strbuf_add_cstr(&b, " of ");
+	strbuf_add_str(&b, rbac_string(ix, binding->ref_kind));
+	strbuf_add_char(&b, ' ');
+	strbuf_add_go_quoted(&b, rbac_string(ix, binding->ref_name));
+	strbuf_add_cstr(&b, " to ");
+	if ((e->how & 3) == RBAC_GROUP)
+		group = group_of(ix, r, e);
+	add_subject(&b, e, r->attributes->user, group);
+	reason = arena_str(r->arena, strbuf_str(&b));
+	strbuf_fini(&b);
+	strbuf_fini(&name);
+	return reason;
+}
+
+/* --- Entries of a user, collected --- */
+
+struct collected {
+	const struct rbac_index *ix;
+	const struct rbac_entry **v;	/* in the arena; NULL while counting */
+	size_t n;
+	bool unresolved_only;
+};
+
+static void collect_run(void *arg, const struct rbac_run *run)
+{
+	struct collected *c = arg;
+	const struct rbac_entry *v = rbac_entries(c->ix, run);
+	uint32_t n = c->unresolved_only ? run->distinct : run->total;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (c->unresolved_only && !(v[i].role & RBAC_UNRESOLVED))
+			continue;
+		if (c->v)
+			c->v[c->n] = &v[i];
+		c->n++;
+	}
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+	const struct rbac_entry *const *x = a, *const *y = b;
+
+	if ((*x)->binding != (*y)->binding)
+		return (*x)->binding < (*y)->binding ? -1 : 1;
+	return ((*x)->subject > (*y)->subject) - ((*x)->subject < (*y)->subject);
+}
+
+/* What applies to the user, in the order of bindings; each binding once. */
+static void collect(struct collected *c, const struct user *u, struct str namespace,
+		    struct arena *a)
+{
+	size_t n, kept = 0;
+
+	each_run(c->ix, u, namespace, collect_run, c);
+	n = c->n;
+	c->n = 0;
+	c->v = arena_alloc(a, n * sizeof(*c->v));
+	each_run(c->ix, u, namespace, collect_run, c);
+	qsort(c->v, n, sizeof(*c->v), compare_entries);
+	for (size_t i = 0; i < n; i++)
+		if (!i || c->v[i]->binding != c->v[kept - 1]->binding)
+			c->v[kept++] = c->v[i];
+	c->n = kept;
+}
+
+struct error_mention {
+	uint32_t number;
+	size_t order;
+};
+
+static int compare_by_number(const void *a, const void *b)
+{
+	const struct error_mention *x = a, *y = b;
+
+	if (x->number != y->number)
+		return x->number < y->number ? -1 : 1;
+	return (x->order > y->order) - (x->order < y->order);
+}
+
+static int compare_by_order(const void *a, const void *b)
+{
+	const struct error_mention *x = a, *y = b;
+
+	return (x->order > y->order) - (x->order < y->order);
+}
+
+struct str rbac_errors_aggregate(const struct rbac_index *ix, const uint32_t *numbers, size_t n,
+				 struct arena *a)
+{
+	struct error_mention *v = arena_alloc(a, n * sizeof(*v));
+	struct strbuf b = STRBUF_INIT;
+	struct str text;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++)
+		v[i] = (struct error_mention){ numbers[i], i };
+	qsort(v, n, sizeof(*v), compare_by_number);
+	for (size_t i = 0; i < n; i++)
+		if (!i || v[i].number != v[kept - 1].number)
+			v[kept++] = v[i];
+	qsort(v, kept, sizeof(*v), compare_by_order);
+	for (size_t i = 0; i < kept; i++) {
+		strbuf_add_cstr(&b, i ? ", " : kept > 1 ? "[" : "");
+		strbuf_add_str(&b, rbac_string(ix, ix->errors[v[i].number]));
+	}
+	if (kept > 1)
+		strbuf_add_char(&b, ']');
+	text = arena_str(a, strbuf_str(&b));
+	strbuf_fini(&b);
+	return text;
+}
+
+/* The aggregate of the unresolved among what was collected. */
+static struct str collected_errors(const struct collected *c, struct arena *a)
+{
+	uint32_t *numbers = arena_alloc(a, c->n * sizeof(*numbers));
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n; i++)
+		if (c->v[i]->role & RBAC_UNRESOLVED)
+			numbers[n++] = c->v[i]->role & ~RBAC_UNRESOLVED;
+	return rbac_errors_aggregate(c->ix, numbers, n, a);
+}
+
+static struct str refusal_reason(const struct rbac_index *ix, const struct authz_request *r)
+{
+	struct collected c = { .ix = ix, .unresolved_only = true };
+	struct strbuf b = STRBUF_INIT;
+	struct str reason;
+
+	collect(&c, r->attributes->user, r->attributes->namespace, r->arena);
+	strbuf_add_cstr(&b, "RBAC: ");
+	strbuf_add_str(&b, collected_errors(&c, r->arena));
+	reason = arena_str(r->arena, strbuf_str(&b));
+	strbuf_fini(&b);
+	return reason;
+}
+
+enum authz_decision rbac_authorize(struct authz_request *r, struct str *reason, struct str *error)
+{
+	const struct user *u = r->attributes->user;
+	/* RoleBindings never grant cluster-scoped requests or URLs. */
+	struct str namespace = r->attributes->is_resource ? r->attributes->namespace : STR_NULL;
+	struct decision d = { NULL, NULL, 0 };
+	struct query q;
+
+	*reason = *error = STR_NULL;
+	query_init(&q, r);
+	for (size_t i = 0; i <= u->group_count; i++) {
+		consider_subject(&q, i > 0, i ? u->groups[i - 1] : u->name, namespace, &d);
+		if (!r->want_reason && (d.cluster || d.scoped))
+			return AUTHZ_ALLOW;
+	}
+	if (d.cluster || d.scoped) {
+		*reason = allow_reason(q.ix, r, d.cluster ? d.cluster : d.scoped);
+		return AUTHZ_ALLOW;
+	}
+	if (d.unresolved)
+		*reason = refusal_reason(q.ix, r);
+	return AUTHZ_NO_OPINION;
+}
+
+/* --- Rule listing --- */
+
+struct rule_lists {
+	const struct str *v[RBAC_LISTS];
+	size_t n[RBAC_LISTS];
+};
+
+static void read_rule_lists(const struct rbac_index *ix, const struct rbac_rule *rule,
+			    struct arena *a, struct rule_lists *out)
+{
+	const uint32_t *at = ix->words + rule->list_at;
+
+	for (int list = 0; list < RBAC_LISTS; list++) {
+		struct str *v = arena_alloc(a, *at * sizeof(*v));
+
+		out->n[list] = *at++;
+		out->v[list] = v;
+		for (size_t i = 0; i < out->n[list]; i++)
+			v[i] = rbac_string(ix, *at++);
+	}
+}
+
+static void visit_role(const struct rbac_index *ix, const struct rbac_role *role,
+		       const struct rbac_rule_visitor *visitor, struct arena *a)
+{
+	for (uint32_t i = 0; i < role->rule_n; i++) {
+		struct rule_lists l;
+
+		read_rule_lists(ix, &ix->rules[role->rule_at + i], a, &l);
+		if (l.n[RBAC_RESOURCES])
+			visitor->resource_rule(visitor->arg, l.v[RBAC_VERBS], l.n[RBAC_VERBS],
+					       l.v[RBAC_API_GROUPS], l.n[RBAC_API_GROUPS],
+					       l.v[RBAC_RESOURCES], l.n[RBAC_RESOURCES],
+					       l.v[RBAC_RESOURCE_NAMES],
+					       l.n[RBAC_RESOURCE_NAMES]);
+		if (l.n[RBAC_NON_RESOURCE_URLS])
+			visitor->non_resource_rule(visitor->arg, l.v[RBAC_VERBS],
+						   l.n[RBAC_VERBS],
+						   l.v[RBAC_NON_RESOURCE_URLS],
+						   l.n[RBAC_NON_RESOURCE_URLS]);
+	}
+}
+
+void rbac_rules_for(const struct rbac_index *ix, const struct user *u, struct str namespace,
+		    const struct rbac_rule_visitor *v, struct arena *a, struct str *error)
+{
+	struct collected c = { .ix = ix };
+
+	collect(&c, u, namespace, a);
+	for (size_t i = 0; i < c.n; i++)
+		if (!(c.v[i]->role & RBAC_UNRESOLVED))
+			visit_role(ix, &ix->roles[c.v[i]->role], v, a);
+	*error = collected_errors(&c, a);
+}
