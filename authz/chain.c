@@ -139,7 +139,7 @@ static struct str join(struct arena *a, const struct str *v, size_t n, struct st
 /* Equal texts once, at their first place; brackets around several. */
 static struct str aggregate(struct arena *a, const struct str *v, size_t n)
 {
-	struct str distinct[AUTHORIZATION_MODES_MAX + 1], s;
+	struct str distinct[AUTHORIZATION_MODES_MAX + 1] = { STR_NULL }, s;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < n; i++) {
