@@ -4,6 +4,7 @@
 #include "proxy/request_info.h"
 
 #include "base/err.h"
+#include "proxy/query.h"
 
 /* apis, group, version, watch, namespaces, <namespace>, resource, name, subresource. */
 #define SEGMENTS_MAX 9
@@ -26,26 +27,19 @@ static int hex_value(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/*
- * Decodes %XX (and, in queries, `+`) of s.  Borrows s when there is nothing to decode.
- * ERR_SYNTAX on an invalid escape.
- */
-static int percent_decode(struct str s, bool plus_is_blank, struct arena *a, struct str *out)
+/* Decodes %XX of the path; borrows it when there is nothing to decode. ERR_SYNTAX: bad escape. */
+static int path_decode(struct str s, struct arena *a, struct str *out)
 {
 	char *to;
 	size_t n = 0;
 
 	*out = s;
-	if (!s.n || (!memchr(s.p, '%', s.n) && !(plus_is_blank && memchr(s.p, '+', s.n))))
+	if (!s.n || !memchr(s.p, '%', s.n))
 		return 0;
 	to = arena_alloc(a, s.n);
 	for (size_t i = 0; i < s.n; i++) {
 		int high, low;
 
-		if (s.p[i] == '+' && plus_is_blank) {
-			to[n++] = ' ';
-			continue;
-		}
 		if (s.p[i] != '%') {
 			to[n++] = s.p[i];
 			continue;
@@ -61,45 +55,14 @@ static int percent_decode(struct str s, bool plus_is_blank, struct arena *a, str
 	return 0;
 }
 
-/* Spec 01 section 1: the query's pieces.  The walk yields nothing when there are too many. */
-static struct str query_start(struct str raw_query)
-{
-	size_t pieces = 1;
-
-	for (size_t i = 0; i < raw_query.n && pieces <= REQUEST_QUERY_PIECES_MAX; i++)
-		pieces += raw_query.p[i] == '&';
-	return pieces > REQUEST_QUERY_PIECES_MAX ? STR_NULL : raw_query;
-}
-
-/*
- * The next usable piece: key decoded, value still encoded.  Pieces that are empty, hold `;` or
- * have an invalid escape in the key are skipped.
- */
-static bool query_next(struct str *rest, struct arena *a, struct str *key, struct str *raw_value)
-{
-	struct str piece;
-
-	while (str_next(rest, '&', &piece)) {
-		ptrdiff_t equals;
-
-		if (!piece.n || memchr(piece.p, ';', piece.n))
-			continue;
-		equals = str_find(piece, '=', 0);
-		*raw_value = equals < 0 ? STR_NULL : str_skip(piece, (size_t)equals + 1);
-		if (equals >= 0)
-			piece.n = (size_t)equals;
-		if (percent_decode(piece, true, a, key) == 0)
-			return true;
-	}
-	return false;
-}
-
 bool request_query_get(struct str raw_query, struct str key, struct arena *a, struct str *value)
 {
-	struct str rest = query_start(raw_query), k, raw_value;
+	struct query q;
+	struct str k;
 
-	while (query_next(&rest, a, &k, &raw_value))
-		if (str_eq(k, key) && percent_decode(raw_value, true, a, value) == 0)
+	query_init(&q, raw_query, a);
+	while (query_next(&q, &k, value))
+		if (str_eq(k, key))
 			return true;
 	return false;
 }
@@ -131,16 +94,16 @@ static struct list_parameter *list_parameter_find(struct list_parameters *p, str
 
 static void list_parameters_read(struct str raw_query, struct arena *a, struct list_parameters *p)
 {
-	struct str rest = query_start(raw_query), key, raw_value;
+	struct query q;
+	struct str key, value;
 
 	*p = (struct list_parameters){ 0 };
-	if (!raw_query.n)
-		return;
-	while (query_next(&rest, a, &key, &raw_value)) {
+	query_init(&q, raw_query, a);
+	while (query_next(&q, &key, &value)) {
 		struct list_parameter *to = list_parameter_find(p, key);
 
 		if (to && !to->is_present)
-			to->is_present = percent_decode(raw_value, true, a, &to->value) == 0;
+			*to = (struct list_parameter){ value, true };
 	}
 }
 
@@ -408,7 +371,7 @@ int request_info_resolve(struct str method, struct str target, struct arena *a,
 		out->raw_query = str_skip(path, (size_t)question + 1);
 		path.n = (size_t)question;
 	}
-	rc = percent_decode(path, false, a, &at->path);
+	rc = path_decode(path, a, &at->path);
 	if (rc < 0)
 		return rc;
 	path_split(at->path, &s);

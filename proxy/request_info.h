@@ -8,8 +8,6 @@
 
 #include "authz/attributes.h"
 
-#define REQUEST_QUERY_PIECES_MAX 10000
-
 struct request_info {
 	struct attributes attributes;	/* user is NULL here; path is decoded */
 	struct str raw_query;		/* behind the first `?`, undecoded */
