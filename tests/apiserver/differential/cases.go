@@ -45,8 +45,10 @@ func (t *testCase) id() string {
 type suite struct {
 	certificates []credential
 	tokens       []credential
-	random       *rand.Rand
-	cases        []*testCase
+	// request is a certificate signing request in PEM.
+	request []byte
+	random  *rand.Rand
+	cases   []*testCase
 }
 
 const seed = 20250
@@ -84,6 +86,7 @@ func (s *suite) build() {
 	s.writeCases()
 	s.headerCases()
 	s.framingCases()
+	s.webSocketTokens()
 }
 
 const (

@@ -100,6 +100,9 @@ var documents = []document{
 	{"unknown-type", "text/csv", "a,b"},
 	{"bad-protobuf", "application/vnd.kubernetes.protobuf", "k8s\x00garbage"},
 	{"form", "application/x-www-form-urlencoded", "watch=1&dryRun=All"},
+	{"protobuf", protobufType, protobuf("v1", "ConfigMap", field(1, field(1, "new")))},
+	{"protobuf-wrong-kind", protobufType, protobuf("v1", "Secret", field(1, field(1, "new")))},
+	{"protobuf-as-json", "application/json", protobuf("v1", "ConfigMap", field(1, field(1, "new")))},
 	{"unknown-field", "application/json", `{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"new"},"nonsense":1}`},
 }
 
@@ -129,16 +132,22 @@ func (s *suite) writeCases() {
 			s.write(u, "PATCH", configMaps+"/cm-1", d)
 			s.write(u, "PATCH", configMaps+"/missing?fieldManager=m", d)
 		}
+		s.write(u, "PATCH", configMaps+"/applied?fieldManager=m", document{"apply", "application/apply-patch+yaml",
+			"kind: ConfigMap\napiVersion: v1\nmetadata: {name: applied}\ndata: {k: applied}\n"})
+		s.write(u, "PUT", "/apis/coordination.k8s.io/v1/namespaces/diff-a/leases/new", jsonDocument("lease",
+			`{"kind":"Lease","apiVersion":"coordination.k8s.io/v1","metadata":{"name":"new"}}`))
 		s.write(u, "PATCH", "/apis/coordination.k8s.io/v1/namespaces/diff-a/leases/lease-1", patches[0])
 		s.write(u, "DELETE", configMaps+"/cm-1", document{"options", "application/json", `{"preconditions":{"uid":"1-2-3"}}`})
 		s.write(u, "DELETE", configMaps+"?labelSelector=a%3Db", document{})
 		s.write(u, "DELETE", configMaps+"?labelSelector=none%3Dnone", document{})
 		s.write(u, "POST", configMaps+"?dryRun=Some", documents[0])
-		s.write(u, "POST", configMaps+"?fieldValidation=Strict", documents[17])
-		s.write(u, "POST", configMaps+"?fieldValidation=Warn", documents[17])
+		s.write(u, "POST", configMaps+"?fieldValidation=Strict", documents[len(documents)-1])
+		s.write(u, "POST", configMaps+"?fieldValidation=Warn", documents[len(documents)-1])
 	}
 	s.largeBodies()
-	s.specialWrites()
+	s.secondQuestions()
+	s.reviews()
+	s.tunnels()
 }
 
 func (s *suite) write(u credential, method, target string, d document) {
@@ -158,43 +167,6 @@ func (s *suite) largeBodies() {
 			t := s.add(testCase{group: "write", cred: u, method: "POST", target: configMaps,
 				headers: []string{"Content-Type: application/json"}, body: body, note: fmt.Sprint(size)})
 			t.fresh = true
-		}
-	}
-}
-
-// specialWrites are those on which the server asks its authorizer a second
-// question, and the reviews that put the question itself.
-func (s *suite) specialWrites() {
-	const group = "/apis/rbac.authorization.k8s.io/v1/namespaces/diff-a/"
-	role := document{"role", "application/json", `{"kind":"Role","apiVersion":"rbac.authorization.k8s.io/v1","metadata":{"name":"new"},` +
-		`"rules":[{"verbs":["get"],"apiGroups":[""],"resources":["secrets"]}]}`}
-	binding := document{"binding", "application/json", `{"kind":"RoleBinding","apiVersion":"rbac.authorization.k8s.io/v1","metadata":{"name":"new"},` +
-		`"subjects":[{"kind":"User","apiGroup":"rbac.authorization.k8s.io","name":"rob"}],` +
-		`"roleRef":{"kind":"ClusterRole","apiGroup":"rbac.authorization.k8s.io","name":"cluster-admin"}}`}
-	approval := document{"approval", "application/json", `{"kind":"CertificateSigningRequest","apiVersion":"certificates.k8s.io/v1","metadata":{"name":"none"}}`}
-	self := document{"self", "application/json", `{"kind":"SelfSubjectAccessReview","apiVersion":"authorization.k8s.io/v1",` +
-		`"spec":{"resourceAttributes":{"verb":"get","resource":"secrets","namespace":"diff-a"}}}`}
-	other := document{"other", "application/json", `{"kind":"SubjectAccessReview","apiVersion":"authorization.k8s.io/v1",` +
-		`"spec":{"user":"jane","resourceAttributes":{"verb":"get","resource":"secrets","namespace":"diff-a"}}}`}
-	rules := document{"rules", "application/json", `{"kind":"SelfSubjectRulesReview","apiVersion":"authorization.k8s.io/v1","spec":{"namespace":"diff-a"}}`}
-	for _, u := range []credential{anonymous, certificate("admin"), certificate("jane"), token("rob"), token("stan"), token("ed"), token("sue"), token("wim")} {
-		s.write(u, "POST", group+"roles", role)
-		s.write(u, "PUT", group+"roles/new", role)
-		s.write(u, "POST", group+"rolebindings", binding)
-		s.write(u, "PATCH", group+"roles/devs", document{"widen", "application/merge-patch+json", `{"rules":[{"verbs":["*"],"apiGroups":["*"],"resources":["*"]}]}`})
-		s.write(u, "PATCH", group+"rolebindings/devs", document{"subjects", "application/merge-patch+json", `{"subjects":null}`})
-		s.write(u, "PUT", "/apis/certificates.k8s.io/v1/certificatesigningrequests/none/approval", approval)
-		s.write(u, "POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", self)
-		s.write(u, "POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", other)
-		s.write(u, "POST", "/apis/authorization.k8s.io/v1/namespaces/diff-a/localsubjectaccessreviews", other)
-		s.write(u, "POST", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", rules)
-		s.write(u, "POST", "/apis/authentication.k8s.io/v1/tokenreviews", document{"token", "application/json",
-			`{"kind":"TokenReview","apiVersion":"authentication.k8s.io/v1","spec":{"token":"tok-jane"}}`})
-		for _, sub := range []string{"exec?command=ls", "attach", "portforward"} {
-			s.add(testCase{group: "write", cred: u, method: "GET", target: pods + "/p1/" + sub, note: "no upgrade"})
-			s.add(testCase{group: "write", cred: u, method: "GET", target: pods + "/p1/" + sub, note: "websocket", fresh: true,
-				headers: []string{"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
-					"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Protocol: v5.channel.k8s.io"}})
 		}
 	}
 }

@@ -20,7 +20,7 @@ func (s *suite) headerCases() {
 		for _, target := range targets {
 			for _, u := range []credential{anonymous, certificate("jane"), certificate("unknown-ca")} {
 				t := s.add(testCase{group: "header", cred: u, method: "GET", target: target, headers: strings.Split(line, "\r\n")})
-				t.note = fmt.Sprintf("%.60s", line)
+				t.note = fmt.Sprintf("%.60s", strings.ReplaceAll(line, "\r\n", ", "))
 				t.fresh = strings.HasPrefix(line, "Upgrade") || strings.HasPrefix(line, "Connection: close")
 			}
 		}

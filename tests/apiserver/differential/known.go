@@ -3,6 +3,7 @@
 package main
 
 import (
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -48,12 +49,21 @@ var differences = []*known{
 		}},
 	{name: "reviews", why: "an upstream that allows everything would answer every review with yes: 403", mode: "none",
 		matches: func(t *testCase, _, proxied *answer) bool {
-			return proxied.status == 403 && t.method == "POST" && reviews.MatchString(t.target)
+			return proxied.status == 403 && t.method == "POST" && reviews.MatchString(t.path())
 		}},
 	{name: "second questions", why: "what the upstream would ask its authorizer again is lost there: 403", mode: "none",
 		matches: func(t *testCase, _, proxied *answer) bool {
-			return proxied.status == 403 && (mutates(t.method) && guardedWrites.MatchString(t.target) ||
-				t.method == "GET" && tunnels.MatchString(t.target))
+			return proxied.status == 403 && (mutates(t.method) && guardedWrites.MatchString(t.path()) ||
+				t.method == "GET" && tunnels.MatchString(t.path()))
+		}},
+	{name: "unsafe delete", why: "the option needs a right that the upstream would not ask for: 403", mode: "none",
+		matches: func(t *testCase, _, proxied *answer) bool {
+			return proxied.status == 403 && t.method == "DELETE" && strings.Contains(t.target+t.body, "ClusterBreakingPotential")
+		}},
+	{name: "token reviews", why: "the upstream does not know the proxy's token file, and says so",
+		matches: func(t *testCase, direct, proxied *answer) bool {
+			return tokenReviews.MatchString(t.path()) && (proxied.status == 403 ||
+				proxied.status == direct.status && !strings.Contains(string(proxied.body), `"authenticated":true`))
 		}},
 	{name: "creation by update", why: "update or patch without create might create the object: 403", mode: "none",
 		matches: func(t *testCase, _, proxied *answer) bool {
@@ -74,11 +84,22 @@ var withoutCreate = []string{"token:paul", "token:nina", "token:sue", "token:ed"
 
 var (
 	healthDetail  = regexp.MustCompile(`^/(livez|readyz|healthz)(/.|\?)`)
-	reviews       = regexp.MustCompile(`^/apis/authorization\.k8s\.io/v1/(namespaces/[^/]+/)?(local|self)?subject(access|rules)reviews`)
+	reviews       = regexp.MustCompile(`^/apis/authorization\.k8s\.io/[^/]+/(namespaces/[^/]+/)?(local|self)?subject(access|rules)reviews`)
+	tokenReviews  = regexp.MustCompile(`^/apis/authentication\.k8s\.io/v1/tokenreviews`)
 	guardedWrites = regexp.MustCompile(`/(cluster)?role(binding)?s(/|\?|$)|/certificatesigningrequests/[^/]+/(approval|status)|` +
 		`/clustertrustbundles|/podcertificaterequests/[^/]+/status|/resourceclaims/[^/]+/status|/(validating|mutating)admissionpolic`)
 	tunnels = regexp.MustCompile(`/pods/[^/]+/(exec|attach|portforward)`)
 )
+
+// path is the decoded path of the request.
+func (t *testCase) path() string {
+	raw, _, _ := strings.Cut(t.target, "?")
+	path, err := url.PathUnescape(raw)
+	if err != nil {
+		return raw
+	}
+	return path
+}
 
 // excuse finds the table entry that covers a difference. It never does when
 // the server refuses and the proxy does not.

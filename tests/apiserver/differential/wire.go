@@ -23,7 +23,7 @@ import (
 // would tidy the very targets and headers that matter here.
 
 // answerTimeout bounds one answer; no request of this suite waits on purpose.
-const answerTimeout = 30 * time.Second
+const answerTimeout = 15 * time.Second
 
 // bodyLimit bounds the body of an answer that is kept for comparison.
 const bodyLimit = 64 << 20

@@ -128,6 +128,14 @@ func serviceAccountKey(d folder) {
 	d.put("sa.pub", pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: pub}))
 }
 
+// request writes a certificate signing request, for an object that records
+// who created it.
+func request(d folder) {
+	template := &x509.CertificateRequest{RawSubject: subject(org("devs"), cn("jane"))}
+	der := must(x509.CreateCertificateRequest(rand.Reader, template, newKey("")))
+	d.put("request.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}))
+}
+
 func main() {
 	if len(os.Args) != 2 {
 		fmt.Fprintln(os.Stderr, "usage: pki FOLDER")
@@ -145,6 +153,7 @@ func main() {
 	d.putPair("front-proxy", sign(base(subject(cn("kube-authproxy"))), frontProxy, ""))
 
 	serviceAccountKey(d)
+	request(d)
 	client := authority("client-ca", nil, nil)
 	pinned := clients(folder(filepath.Join(string(d), "clients")), client, frontProxy)
 	d.put("client-ca.crt", certificates(append(client.chain, pinned.chain...)...))
