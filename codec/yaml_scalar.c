@@ -111,7 +111,7 @@ static bool is_integer(const char *plain, struct scalar *out)
 	}
 	big |= v > (uint64_t)INT64_MAX + negative;
 	out->type = big ? SCALAR_FLOAT : SCALAR_INT;
-	out->real = negative ? -real : real;
+	out->real = base == 10 ? strtod(plain, NULL) : negative ? -real : real;
 	out->integer = big ? 0 : negative ? (int64_t)(0 - v) : (int64_t)v;
 	return true;
 }
