@@ -99,13 +99,18 @@ const (
 // all users may do, and for those that are answered before authentication.
 func (s *suite) credentialCases() {
 	for _, c := range s.allCredentials() {
-		for _, target := range []string{pods, "/api/v1/nodes/n1", "/version", "/custom", configMaps + "/cm-1",
-			"/api/v1/watch", "/api/v1/pods?timeout=abc", "/healthz", pods + "?watch=1&timeoutSeconds=1"} {
-			s.add(testCase{group: "credential", cred: c, method: "GET", target: target, event: true})
+		for _, target := range []string{pods, "/api/v1/nodes/n1", "/version", "/custom",
+			configMaps + "/cm-1",
+			"/api/v1/watch", "/api/v1/pods?timeout=abc", "/healthz", pods +
+				"?watch=1&timeoutSeconds=1"} {
+			s.add(testCase{group: "credential", cred: c, method: "GET", target: target,
+				event: true})
 		}
 		s.add(testCase{group: "credential", cred: c, method: "HEAD", target: configMaps})
-		s.add(testCase{group: "credential", cred: c, method: "DELETE", target: configMaps + "/cm-2"})
-		s.add(testCase{group: "credential", cred: c, method: "POST", target: "/apis/authentication.k8s.io/v1/selfsubjectreviews",
+		s.add(testCase{group: "credential", cred: c, method: "DELETE", target: configMaps +
+			"/cm-2"})
+		s.add(testCase{group: "credential", cred: c, method: "POST",
+			target:  "/apis/authentication.k8s.io/v1/selfsubjectreviews",
 			headers: []string{"Content-Type: application/json"}, body: whoAmI})
 	}
 }
@@ -116,10 +121,13 @@ var requestTable string
 // requestInfoCases send the request-info table as it stands, and once more
 // with names that exist, so that routing and storage see the targets too.
 func (s *suite) requestInfoCases() {
-	users := []credential{anonymous, certificate("jane"), token("carol"), certificate("admin"), token("uwe"), token("stan"),
+	users := []credential{anonymous, certificate("jane"), token("carol"), certificate("admin"),
+		token("uwe"), token("stan"),
 		anonymous.with("unknown", authorizationLines["unknown"]...)}
-	existing := strings.NewReplacer("namespaces/foo", "namespaces/diff-a", "namespaces/ns", "namespaces/diff-b",
-		"/bar", "/p1", "pods/foo", "pods/p1", "deployments/d/", "deployments/web/", "services/https:web:443", "services/web")
+	existing := strings.NewReplacer("namespaces/foo", "namespaces/diff-a", "namespaces/ns",
+		"namespaces/diff-b",
+		"/bar", "/p1", "pods/foo", "pods/p1", "deployments/d/", "deployments/web/",
+		"services/https:web:443", "services/web")
 	for _, row := range strings.Split(strings.TrimSpace(requestTable), "\n") {
 		method, target, ok := strings.Cut(row, " ")
 		if !ok || method == "#" {
@@ -127,7 +135,8 @@ func (s *suite) requestInfoCases() {
 		}
 		for _, u := range users {
 			// Whoever may profile waits half a minute for the answer.
-			if strings.Contains(target, "/debug/pprof/profile") && (u.cert == "admin" || u.name == "token:uwe") {
+			if strings.Contains(target, "/debug/pprof/profile") && (u.cert == "admin" ||
+				u.name == "token:uwe") {
 				continue
 			}
 			s.requestInfoCase(u, method, target)
@@ -147,8 +156,10 @@ func (s *suite) requestInfoCase(u credential, method, target string) {
 
 // rightsCases sample the product of users, verbs and objects.
 func (s *suite) rightsCases() {
-	users := append([]credential{anonymous, certificate("jane"), certificate("node"), certificate("cn-comma"),
-		certificate("cn-unicode"), certificate("cn-quotes"), certificate("masters-name"), certificate("front-proxy-cn"),
+	users := append([]credential{anonymous, certificate("jane"), certificate("node"),
+		certificate("cn-comma"),
+		certificate("cn-unicode"), certificate("cn-quotes"), certificate("masters-name"),
+		certificate("front-proxy-cn"),
 		certificate("anonymous"), certificate("unauth-group")}, s.tokens...)
 	for _, u := range users {
 		for _, target := range rightsTargets() {
@@ -170,36 +181,55 @@ func (s *suite) rightsCases() {
 
 var rightsMethods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
-var urlTargets = []string{"/", "/api", "/api/", "/apis", "/apis/apps", "/api/v1", "/apix", "/healthz", "/healthz/ping", "/healthz/",
-	"/livez", "/readyz", "/readyz/ping", "/livez/etcd", "/metrics", "/metrics/slis", "/version", "/version/", "/custom", "/custom/", "/custom/x/y", "/any", "/a%20b",
-	"/n*m", "/nxm", "/logs", "/logsx", "/openapi/v2", "/openapi/v3", "/index.html", "/custom-anonymous", "/never-through-a-rolebinding",
-	"/marker", "/.well-known/openid-configuration", "/openid/v1/jwks", "//", "//version", "/version?x=1", "/VERSION"}
+var urlTargets = []string{"/", "/api", "/api/", "/apis", "/apis/apps", "/api/v1", "/apix",
+	"/healthz", "/healthz/ping", "/healthz/",
+	"/livez", "/readyz", "/readyz/ping", "/livez/etcd", "/metrics", "/metrics/slis", "/version",
+	"/version/", "/custom", "/custom/", "/custom/x/y", "/any", "/a%20b",
+	"/n*m", "/nxm", "/logs", "/logsx", "/openapi/v2", "/openapi/v3", "/index.html",
+	"/custom-anonymous", "/never-through-a-rolebinding",
+	"/marker", "/.well-known/openid-configuration", "/openid/v1/jwks", "//", "//version",
+	"/version?x=1", "/VERSION"}
 
 func rightsTargets() []string {
-	core := []string{"pods", "pods/p1", "pods/p1/log", "pods/p1/status", "pods/p1/exec", "pods/p1/attach", "pods/p1/portforward",
-		"pods/p1/eviction", "pods/p1/proxy/x", "pods/p1/binding", "pods/p1/ephemeralcontainers", "pods/nope", "configmaps",
-		"configmaps/cm-1", "configmaps/cm-2", "configmaps/missing", "configmaps?fieldSelector=metadata.name%3Dcm-1",
-		"configmaps?fieldSelector=metadata.name%3Dcm-2", "configmaps?watch=true&fieldSelector=metadata.name%3Dcm-1",
-		"configmaps?watch=1", "configmaps?limit=1", "configmaps?labelSelector=n%3D1", "secrets", "secrets/s1", "secrets/s2",
-		"services/web", "services/web/proxy/", "serviceaccounts/runner/token", "serviceaccounts", "widgets", "widgets/x/log"}
+	core := []string{"pods", "pods/p1", "pods/p1/log", "pods/p1/status", "pods/p1/exec",
+		"pods/p1/attach", "pods/p1/portforward",
+		"pods/p1/eviction", "pods/p1/proxy/x", "pods/p1/binding", "pods/p1/ephemeralcontainers",
+		"pods/nope", "configmaps",
+		"configmaps/cm-1", "configmaps/cm-2", "configmaps/missing",
+		"configmaps?fieldSelector=metadata.name%3Dcm-1",
+		"configmaps?fieldSelector=metadata.name%3Dcm-2",
+		"configmaps?watch=true&fieldSelector=metadata.name%3Dcm-1",
+		"configmaps?watch=1", "configmaps?limit=1", "configmaps?labelSelector=n%3D1", "secrets",
+		"secrets/s1", "secrets/s2",
+		"services/web", "services/web/proxy/", "serviceaccounts/runner/token", "serviceaccounts",
+		"widgets", "widgets/x/log"}
 	var all []string
 	for _, ns := range []string{"diff-a", "diff-b"} {
 		for _, object := range core {
 			all = append(all, "/api/v1/namespaces/"+ns+"/"+object)
 		}
-		all = append(all, "/api/v1/namespaces/"+ns, "/api/v1/namespaces/"+ns+"/status", "/api/v1/namespaces/"+ns+"/finalize")
-		for _, object := range []string{"deployments", "deployments/web", "deployments/web/scale", "deployments/web/status"} {
+		all = append(all, "/api/v1/namespaces/"+ns, "/api/v1/namespaces/"+ns+"/status",
+			"/api/v1/namespaces/"+ns+"/finalize")
+		for _, object := range []string{"deployments", "deployments/web", "deployments/web/scale",
+			"deployments/web/status"} {
 			all = append(all, "/apis/apps/v1/namespaces/"+ns+"/"+object)
 		}
-		for _, object := range []string{"roles", "roles/devs", "rolebindings", "rolebindings/devs"} {
+		for _, object := range []string{"roles", "roles/devs", "rolebindings",
+			"rolebindings/devs"} {
 			all = append(all, "/apis/rbac.authorization.k8s.io/v1/namespaces/"+ns+"/"+object)
 		}
 		all = append(all, "/apis/coordination.k8s.io/v1/namespaces/"+ns+"/leases/lease-1",
-			"/apis/diff.example.com/v1/namespaces/"+ns+"/widgets", "/apis/diff.example.com/v1/namespaces/"+ns+"/widgets/w/status")
+			"/apis/diff.example.com/v1/namespaces/"+ns+"/widgets",
+			"/apis/diff.example.com/v1/namespaces/"+ns+"/widgets/w/status")
 	}
-	return append(all, "/api/v1/pods", "/api/v1/configmaps", "/api/v1/secrets", "/api/v1/namespaces", "/api/v1/nodes",
-		"/api/v1/nodes/n1", "/api/v1/nodes/n001", "/api/v1/nodes/n1/status", "/api/v1/nodes/n1/proxy/x", "/apis/apps/v1/deployments",
-		"/apis/rbac.authorization.k8s.io/v1/clusterroles/view", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
-		"/apis/certificates.k8s.io/v1/certificatesigningrequests/none/approval", "/apis/no.such.group/v1/things",
-		"/apis/apps/v1beta9/deployments", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/widgets.diff.example.com")
+	return append(all, "/api/v1/pods", "/api/v1/configmaps", "/api/v1/secrets",
+		"/api/v1/namespaces", "/api/v1/nodes",
+		"/api/v1/nodes/n1", "/api/v1/nodes/n001", "/api/v1/nodes/n1/status",
+		"/api/v1/nodes/n1/proxy/x", "/apis/apps/v1/deployments",
+		"/apis/rbac.authorization.k8s.io/v1/clusterroles/view",
+		"/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+		"/apis/certificates.k8s.io/v1/certificatesigningrequests/none/approval",
+		"/apis/no.such.group/v1/things",
+		"/apis/apps/v1beta9/deployments",
+		"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/widgets.diff.example.com")
 }

@@ -29,25 +29,34 @@ func protobuf(apiVersion, kind, object string) string {
 }
 
 func checkUsers() []credential {
-	return []credential{anonymous, certificate("admin"), certificate("jane"), token("rob"), token("stan"), token("ed"),
+	return []credential{anonymous, certificate("admin"), certificate("jane"), token("rob"),
+		token("stan"), token("ed"),
 		token("sue"), token("wim"), token("vera")}
 }
 
-func jsonDocument(name, body string) document {
-	return document{name, "application/json", body}
+// object is a document in JSON; members are those beside kind and version.
+func object(name, apiVersion, kind, members string) document {
+	return document{name, "application/json",
+		fmt.Sprintf(`{"kind":"%s","apiVersion":"%s",%s}`, kind, apiVersion, members)}
 }
 
 // secondQuestions write roles, bindings and certificates' approvals, and
 // delete without reading.
 func (s *suite) secondQuestions() {
+	const rbac, metadata = "rbac.authorization.k8s.io/v1", `"metadata":{"name":"new"},`
 	const rules = `"rules":[{"verbs":["get"],"apiGroups":[""],"resources":["secrets"]}]`
-	role := jsonDocument("role", `{"kind":"Role","apiVersion":"rbac.authorization.k8s.io/v1","metadata":{"name":"new"},`+rules+`}`)
-	held := jsonDocument("held role", `{"kind":"Role","apiVersion":"rbac.authorization.k8s.io/v1","metadata":{"name":"new"},`+
-		`"rules":[{"verbs":["get"],"apiGroups":[""],"resources":["configmaps"]}]}`)
-	binding := jsonDocument("binding", `{"kind":"RoleBinding","apiVersion":"rbac.authorization.k8s.io/v1","metadata":{"name":"new"},`+
+	role := object("role", rbac, "Role", metadata+rules)
+	held := object("held role", rbac, "Role", metadata+
+		`"rules":[{"verbs":["get"],"apiGroups":[""],"resources":["configmaps"]}]`)
+	binding := object("binding", rbac, "RoleBinding", metadata+
 		`"subjects":[{"kind":"User","apiGroup":"rbac.authorization.k8s.io","name":"rob"}],`+
-		`"roleRef":{"kind":"ClusterRole","apiGroup":"rbac.authorization.k8s.io","name":"cluster-admin"}}`)
-	approval := jsonDocument("approval", `{"kind":"CertificateSigningRequest","apiVersion":"certificates.k8s.io/v1","metadata":{"name":"none"}}`)
+		`"roleRef":{"kind":"ClusterRole","apiGroup":"rbac.authorization.k8s.io",`+
+		`"name":"cluster-admin"}`)
+	approval := object("approval", "certificates.k8s.io/v1", "CertificateSigningRequest",
+		`"metadata":{"name":"none"}`)
+	applied := document{"apply", "application/apply-patch+yaml",
+		"kind: Role\napiVersion: " + rbac + "\nmetadata: {name: applied}\n" +
+			"rules:\n- {verbs: [get], apiGroups: [\"\"], resources: [secrets]}\n"}
 	for _, u := range checkUsers() {
 		s.write(u, "POST", rbacGroup+"roles", role)
 		s.write(u, "POST", rbacGroup+"roles/", role)
@@ -59,39 +68,51 @@ func (s *suite) secondQuestions() {
 		s.write(u, "POST", rbacGroup+"rolebindings", binding)
 		s.write(u, "POST", rbacGroup+"role%62indings", binding)
 		s.write(u, "PUT", rbacGroup+"rolebindings/new", binding)
-		s.write(u, "PATCH", rbacGroup+"roles/devs", document{"widen", "application/merge-patch+json", `{` + rules + `}`})
-		s.write(u, "PATCH", rbacGroup+"roles/devs", document{"label", "application/merge-patch+json", `{"metadata":{"labels":{"x":"y"}}}`})
+		s.write(u, "PATCH", rbacGroup+"roles/devs", document{"widen",
+			"application/merge-patch+json", `{` + rules + `}`})
+		s.write(u, "PATCH", rbacGroup+"roles/devs", document{"label",
+			"application/merge-patch+json", `{"metadata":{"labels":{"x":"y"}}}`})
 		s.write(u, "PATCH", rbacGroup+"roles/devs", document{"json", "application/json-patch+json",
 			`[{"op":"add","path":"/rules/0/verbs/-","value":"delete"}]`})
-		s.write(u, "PATCH", rbacGroup+"roles/applied?fieldManager=m", document{"apply", "application/apply-patch+yaml",
-			"kind: Role\napiVersion: rbac.authorization.k8s.io/v1\nmetadata: {name: applied}\nrules:\n- {verbs: [get], apiGroups: [\"\"], resources: [secrets]}\n"})
-		s.write(u, "PATCH", rbacGroup+"rolebindings/devs", document{"subjects", "application/merge-patch+json", `{"subjects":null}`})
+		s.write(u, "PATCH", rbacGroup+"roles/applied?fieldManager=m", applied)
+		s.write(u, "PATCH", rbacGroup+"rolebindings/devs", document{"subjects",
+			"application/merge-patch+json", `{"subjects":null}`})
 		s.write(u, "DELETE", rbacGroup+"roles/devs", document{})
-		s.write(u, "PUT", "/apis/certificates.k8s.io/v1/certificatesigningrequests/none/approval", approval)
-		s.write(u, "PUT", "/apis/certificates.k8s.io/v1/certificatesigningrequests/none/status", approval)
-		s.write(u, "DELETE", configMaps+"/cm-1?ignoreStoreReadErrorWithClusterBreakingPotential=true", document{})
-		s.write(u, "POST", "/apis/certificates.k8s.io/v1/certificatesigningrequests", s.signingRequest())
+		s.write(u, "PUT", "/apis/certificates.k8s.io/v1/certificatesigningrequests/none/approval",
+			approval)
+		s.write(u, "PUT", "/apis/certificates.k8s.io/v1/certificatesigningrequests/none/status",
+			approval)
+		s.write(u, "DELETE",
+			configMaps+"/cm-1?ignoreStoreReadErrorWithClusterBreakingPotential=true", document{})
+		s.write(u, "POST", "/apis/certificates.k8s.io/v1/certificatesigningrequests",
+			s.signingRequest())
 	}
 }
 
 // signingRequest is an object in which the server records who sent it.
 func (s *suite) signingRequest() document {
-	return jsonDocument("requester", fmt.Sprintf(`{"kind":"CertificateSigningRequest","apiVersion":"certificates.k8s.io/v1",`+
-		`"metadata":{"name":"who"},"spec":{"signerName":"kubernetes.io/kube-apiserver-client","usages":["client auth"],"request":"%s"}}`,
-		base64.StdEncoding.EncodeToString(s.request)))
+	return object("requester", "certificates.k8s.io/v1", "CertificateSigningRequest",
+		`"metadata":{"name":"who"},"spec":{"signerName":"kubernetes.io/kube-apiserver-client",`+
+			`"usages":["client auth"],"request":"`+
+			base64.StdEncoding.EncodeToString(s.request)+`"}`)
 }
 
 // reviews put questions to the authorizer, for the user and for others.
 func (s *suite) reviews() {
 	const what = `"resourceAttributes":{"verb":"get","resource":"secrets","namespace":"diff-a"}`
-	self := jsonDocument("self", `{"kind":"SelfSubjectAccessReview","apiVersion":"authorization.k8s.io/v1","spec":{`+what+`}}`)
-	other := jsonDocument("other", `{"kind":"SubjectAccessReview","apiVersion":"authorization.k8s.io/v1","spec":{"user":"jane",`+what+`}}`)
-	local := jsonDocument("local", `{"kind":"LocalSubjectAccessReview","apiVersion":"authorization.k8s.io/v1","metadata":{"namespace":"diff-a"},`+
-		`"spec":{"user":"jane",`+what+`}}`)
-	rules := jsonDocument("rules", `{"kind":"SelfSubjectRulesReview","apiVersion":"authorization.k8s.io/v1","spec":{"namespace":"diff-a"}}`)
-	binary := document{"protobuf", protobufType, protobuf("authorization.k8s.io/v1", "SelfSubjectAccessReview",
+	const group = "authorization.k8s.io/v1"
+	self := object("self", group, "SelfSubjectAccessReview", `"spec":{`+what+`}`)
+	other := object("other", group, "SubjectAccessReview", `"spec":{"user":"jane",`+what+`}`)
+	local := object("local", group, "LocalSubjectAccessReview",
+		`"metadata":{"namespace":"diff-a"},"spec":{"user":"jane",`+what+`}`)
+	rules := object("rules", group, "SelfSubjectRulesReview", `"spec":{"namespace":"diff-a"}`)
+	tokenReview := object("token", "authentication.k8s.io/v1", "TokenReview",
+		`"spec":{"token":"tok-jane"}`)
+	binary := document{"protobuf", protobufType, protobuf("authorization.k8s.io/v1",
+		"SelfSubjectAccessReview",
 		field(2, field(1, field(1, "diff-a")+field(2, "get")+field(5, "secrets"))))}
-	who := document{"protobuf", protobufType, protobuf("authentication.k8s.io/v1", "SelfSubjectReview", "")}
+	who := document{"protobuf", protobufType, protobuf("authentication.k8s.io/v1",
+		"SelfSubjectReview", "")}
 	for _, u := range checkUsers() {
 		s.write(u, "POST", reviewGroup+"selfsubjectaccessreviews", self)
 		s.write(u, "POST", reviewGroup+"selfsubjectaccessreviews", binary)
@@ -103,8 +124,7 @@ func (s *suite) reviews() {
 		s.write(u, "POST", reviewGroup+"namespaces/diff-a/localsubjectaccessreviews", local)
 		s.write(u, "POST", reviewGroup+"selfsubjectrulesreviews", rules)
 		s.write(u, "POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", who)
-		s.write(u, "POST", "/apis/authentication.k8s.io/v1/tokenreviews",
-			jsonDocument("token", `{"kind":"TokenReview","apiVersion":"authentication.k8s.io/v1","spec":{"token":"tok-jane"}}`))
+		s.write(u, "POST", "/apis/authentication.k8s.io/v1/tokenreviews", tokenReview)
 	}
 }
 
@@ -115,12 +135,17 @@ var webSocket = []string{"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSo
 // the server asks for a second right first.
 func (s *suite) tunnels() {
 	for _, u := range checkUsers() {
-		for _, sub := range []string{"exec?command=ls", "attach", "portforward", "%65xec?command=ls"} {
+		for _, sub := range []string{"exec?command=ls", "attach", "portforward",
+			"%65xec?command=ls"} {
 			s.add(testCase{group: "tunnel", cred: u, method: "GET", target: pods + "/p1/" + sub})
-			s.add(testCase{group: "tunnel", cred: u, method: "GET", target: pods + "/p1/" + sub, note: "websocket", fresh: true,
-				headers: append([]string{"Sec-WebSocket-Protocol: v5.channel.k8s.io"}, webSocket...)})
-			s.add(testCase{group: "tunnel", cred: u, method: "POST", target: pods + "/p1/" + sub, note: "SPDY", fresh: true,
-				headers: []string{"Connection: Upgrade", "Upgrade: SPDY/3.1", "X-Stream-Protocol-Version: v4.channel.k8s.io"}})
+			s.add(testCase{group: "tunnel", cred: u, method: "GET", target: pods + "/p1/" + sub,
+				note: "websocket", fresh: true,
+				headers: append([]string{"Sec-WebSocket-Protocol: v5.channel.k8s.io"},
+					webSocket...)})
+			s.add(testCase{group: "tunnel", cred: u, method: "POST", target: pods + "/p1/" + sub,
+				note: "SPDY", fresh: true,
+				headers: []string{"Connection: Upgrade", "Upgrade: SPDY/3.1",
+					"X-Stream-Protocol-Version: v4.channel.k8s.io"}})
 		}
 	}
 }
@@ -134,10 +159,11 @@ func (s *suite) webSocketTokens() {
 		"two lines": {"v5.channel.k8s.io", good},
 		"alone":     {good},
 		"twice":     {good + "," + good + ", v5.channel.k8s.io"},
-		"unknown":   {prefix + base64.RawURLEncoding.EncodeToString([]byte("nobody")) + ", v5.channel.k8s.io"},
-		"garbage":   {prefix + "!!!, v5.channel.k8s.io"},
-		"empty":     {prefix + ", v5.channel.k8s.io"},
-		"none":      {"v5.channel.k8s.io"},
+		"unknown": {prefix + base64.RawURLEncoding.EncodeToString([]byte("nobody")) +
+			", v5.channel.k8s.io"},
+		"garbage": {prefix + "!!!, v5.channel.k8s.io"},
+		"empty":   {prefix + ", v5.channel.k8s.io"},
+		"none":    {"v5.channel.k8s.io"},
 	}
 	for _, name := range sortedKeys(forms) {
 		var lines []string
@@ -147,7 +173,8 @@ func (s *suite) webSocketTokens() {
 		for _, upgrade := range [][]string{nil, webSocket} {
 			for _, u := range []credential{anonymous, token("carol"), certificate("unknown-ca")} {
 				note := fmt.Sprintf("%s, upgrade %t", name, upgrade != nil)
-				s.add(testCase{group: "websocket-token", cred: u, method: "GET", target: pods, note: note,
+				s.add(testCase{group: "websocket-token", cred: u, method: "GET", target: pods,
+					note:    note,
 					headers: append(append([]string{}, lines...), upgrade...), fresh: true})
 			}
 		}

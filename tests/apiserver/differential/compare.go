@@ -105,8 +105,10 @@ func (c *comparison) headers(direct, proxied *answer) {
 		}
 		c.text("header "+name, values(direct.header, name), values(proxied.header, name))
 	}
-	c.text("number of Audit-Id headers", fmt.Sprint(len(direct.header["Audit-Id"])), fmt.Sprint(len(proxied.header["Audit-Id"])))
-	c.text("number of Date headers", fmt.Sprint(len(direct.header["Date"])), fmt.Sprint(len(proxied.header["Date"])))
+	c.text("number of Audit-Id headers", fmt.Sprint(len(direct.header["Audit-Id"])),
+		fmt.Sprint(len(proxied.header["Audit-Id"])))
+	c.text("number of Date headers", fmt.Sprint(len(direct.header["Date"])),
+		fmt.Sprint(len(proxied.header["Date"])))
 }
 
 func values(h http.Header, name string) string {
@@ -118,11 +120,13 @@ func values(h http.Header, name string) string {
 func (c *comparison) errorBody(direct, proxied *answer) {
 	before := len(c.found)
 	d, p := statusOf(direct), statusOf(proxied)
-	for _, member := range []string{"kind", "apiVersion", "status", "reason", "message", "details", "code"} {
+	for _, member := range []string{"kind", "apiVersion", "status", "reason", "message", "details",
+		"code"} {
 		c.text(member, memberOf(d, member), memberOf(p, member))
 	}
 	if len(c.found) == before {
-		c.text("bytes", canonicalReasons(string(direct.body)), canonicalReasons(string(proxied.body)))
+		c.text("bytes", canonicalReasons(string(direct.body)),
+			canonicalReasons(string(proxied.body)))
 	}
 }
 
@@ -187,7 +191,8 @@ func structured(body []byte) string {
 	if err != nil {
 		return string(body)
 	}
-	shape := fmt.Sprintf("indented %t newline %t ", bytes.HasPrefix(body, []byte("{\n  ")), bytes.HasSuffix(body, []byte("\n")))
+	shape := fmt.Sprintf("indented %t newline %t ", bytes.HasPrefix(body, []byte("{\n  ")),
+		bytes.HasSuffix(body, []byte("\n")))
 	encoded, _ := json.Marshal(normalise(value, ""))
 	return shape + string(encoded)
 }
@@ -220,7 +225,10 @@ func normalise(value any, name string) any {
 			v[i] = normalise(v[i], name)
 		}
 		if unordered[name] {
-			slices.SortFunc(v, func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+			slices.SortFunc(v, func(a, b any) int {
+				return strings.Compare(fmt.Sprint(a),
+					fmt.Sprint(b))
+			})
 		}
 	}
 	return value

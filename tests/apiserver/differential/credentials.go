@@ -76,31 +76,32 @@ func tokens(file string) ([]credential, error) {
 // authorizationLines are forms of the Authorization header, good and bad; an
 // entry with several lines repeats it.
 var authorizationLines = map[string][]string{
-	"unknown":            {"Authorization: Bearer nobody-knows-me"},
-	"prefix-of-token":    {"Authorization: Bearer tok-jan"},
-	"token-and-more":     {"Authorization: Bearer tok-janes"},
-	"case-of-token":      {"Authorization: Bearer TOK-JANE"},
-	"empty-header":       {"Authorization:"},
-	"scheme-only":        {"Authorization: Bearer"},
-	"scheme-blank":       {"Authorization: Bearer "},
-	"two-blanks":         {"Authorization: Bearer  tok-jane"},
-	"two-blanks-only":    {"Authorization: Bearer  "},
-	"three-blanks":       {"Authorization: Bearer   tok-jane"},
-	"tab":                {"Authorization: Bearer\ttok-jane"},
-	"lower-scheme":       {"Authorization: bearer tok-jane"},
-	"upper-scheme":       {"Authorization: BEARER tok-jane"},
-	"mixed-name":         {"aUTHORIZATION: Bearer tok-jane"},
-	"text-behind":        {"Authorization: Bearer tok-jane and more"},
-	"blanks-around":      {"Authorization:   Bearer tok-jane   "},
-	"tab-around":         {"Authorization: \tBearer tok-jane\t"},
-	"no-blank":           {"Authorization:Bearer tok-jane"},
-	"token-alone":        {"Authorization: tok-jane"},
-	"other-scheme":       {"Authorization: Token tok-jane"},
-	"negotiate":          {"Authorization: Negotiate tok-jane"},
-	"scheme-suffix":      {"Authorization: Bearers tok-jane"},
-	"comma":              {"Authorization: Bearer tok-jane, Bearer tok-masters"},
-	"quoted":             {"Authorization: Bearer \"tok-jane\""},
-	"basic":              {"Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("jane:tok-jane"))},
+	"unknown":         {"Authorization: Bearer nobody-knows-me"},
+	"prefix-of-token": {"Authorization: Bearer tok-jan"},
+	"token-and-more":  {"Authorization: Bearer tok-janes"},
+	"case-of-token":   {"Authorization: Bearer TOK-JANE"},
+	"empty-header":    {"Authorization:"},
+	"scheme-only":     {"Authorization: Bearer"},
+	"scheme-blank":    {"Authorization: Bearer "},
+	"two-blanks":      {"Authorization: Bearer  tok-jane"},
+	"two-blanks-only": {"Authorization: Bearer  "},
+	"three-blanks":    {"Authorization: Bearer   tok-jane"},
+	"tab":             {"Authorization: Bearer\ttok-jane"},
+	"lower-scheme":    {"Authorization: bearer tok-jane"},
+	"upper-scheme":    {"Authorization: BEARER tok-jane"},
+	"mixed-name":      {"aUTHORIZATION: Bearer tok-jane"},
+	"text-behind":     {"Authorization: Bearer tok-jane and more"},
+	"blanks-around":   {"Authorization:   Bearer tok-jane   "},
+	"tab-around":      {"Authorization: \tBearer tok-jane\t"},
+	"no-blank":        {"Authorization:Bearer tok-jane"},
+	"token-alone":     {"Authorization: tok-jane"},
+	"other-scheme":    {"Authorization: Token tok-jane"},
+	"negotiate":       {"Authorization: Negotiate tok-jane"},
+	"scheme-suffix":   {"Authorization: Bearers tok-jane"},
+	"comma":           {"Authorization: Bearer tok-jane, Bearer tok-masters"},
+	"quoted":          {"Authorization: Bearer \"tok-jane\""},
+	"basic": {"Authorization: Basic " +
+		base64.StdEncoding.EncodeToString([]byte("jane:tok-jane"))},
 	"basic-garbage":      {"Authorization: Basic !!!"},
 	"first-good":         {"Authorization: Bearer tok-jane", "Authorization: Bearer nobody"},
 	"first-bad":          {"Authorization: Bearer nobody", "Authorization: Bearer tok-jane"},
@@ -121,14 +122,16 @@ var spoofs = map[string][]string{
 	"remote-underscore": {"X_Remote_User: admin", "X_Remote_Group: system:masters"},
 	"remote-group":      {"X-Remote-Group: system:masters"},
 	"remote-uid":        {"X-Remote-Uid: 0"},
-	"remote-extra":      {"X-Remote-Extra-Scopes: all", "X-Remote-Extra-authentication.kubernetes.io%2Fcredential-id: x"},
-	"nominated":         {"Connection: X-Remote-User, X-Remote-Group", "X-Remote-User: admin"},
-	"nominated-auth":    {"Connection: Authorization"},
-	"nominated-host":    {"Connection: close-not, Host, X-Remote-Uid, X-Remote-Extra-Authentication.kubernetes.io%2fcredential-Id"},
-	"forwarded":         {"X-Forwarded-For: 10.1.2.3", "X-Real-Ip: 10.1.2.3", "Forwarded: for=10.1.2.3"},
-	"audit-id":          {"Audit-ID: chosen-by-the-client"},
-	"proxy-connection":  {"Proxy-Connection: keep-alive", "Keep-Alive: timeout=5", "TE: trailers"},
-	"user-header":       {"User: admin", "Remote-User: admin", "X-Forwarded-User: admin"},
+	"remote-extra": {"X-Remote-Extra-Scopes: all",
+		"X-Remote-Extra-authentication.kubernetes.io%2Fcredential-id: x"},
+	"nominated":      {"Connection: X-Remote-User, X-Remote-Group", "X-Remote-User: admin"},
+	"nominated-auth": {"Connection: Authorization"},
+	"nominated-host": {"Connection: close-not, Host, X-Remote-Uid, X-Remote-Extra-Authentication.kubernetes.io%2fcredential-Id"},
+	"forwarded": {"X-Forwarded-For: 10.1.2.3", "X-Real-Ip: 10.1.2.3",
+		"Forwarded: for=10.1.2.3"},
+	"audit-id":         {"Audit-ID: chosen-by-the-client"},
+	"proxy-connection": {"Proxy-Connection: keep-alive", "Keep-Alive: timeout=5", "TE: trailers"},
+	"user-header":      {"User: admin", "Remote-User: admin", "X-Forwarded-User: admin"},
 }
 
 func sortedKeys[V any](m map[string]V) []string {
@@ -148,15 +151,18 @@ func (s *suite) allCredentials() []credential {
 	for _, name := range sortedKeys(authorizationLines) {
 		all = append(all, anonymous.with(name, authorizationLines[name]...))
 	}
-	for _, cert := range []string{"jane", "expired", "unknown-ca", "eku-server", "cn-absent", "uid-twice", "blank-group"} {
-		for _, name := range []string{"unknown", "two-blanks", "basic", "first-bad", "text-behind"} {
+	for _, cert := range []string{"jane", "expired", "unknown-ca", "eku-server", "cn-absent",
+		"uid-twice", "blank-group"} {
+		for _, name := range []string{"unknown", "two-blanks", "basic", "first-bad",
+			"text-behind"} {
 			all = append(all, certificate(cert).with(name, authorizationLines[name]...))
 		}
 		all = append(all, certificate(cert).with("token:carol", token("carol").headers...))
 		all = append(all, certificate(cert).with("token:masters", token("masters").headers...))
 	}
 	for _, name := range sortedKeys(spoofs) {
-		for _, base := range []credential{anonymous, certificate("jane"), token("carol"), certificate("unknown-ca")} {
+		for _, base := range []credential{anonymous, certificate("jane"), token("carol"),
+			certificate("unknown-ca")} {
 			all = append(all, base.with(name, spoofs[name]...))
 		}
 	}

@@ -22,24 +22,29 @@ type known struct {
 }
 
 var differences = []*known{
-	{name: "unknown method", why: "methods that the parser does not know are 400 before anything is decided",
+	{name: "unknown method",
+		why: "methods that the parser does not know are 400 before anything is decided",
 		matches: func(t *testCase, _, proxied *answer) bool {
 			return proxied.status == 400 && !slices.Contains(parserMethods, t.method)
 		}},
 	{name: "high bytes in target", why: "target bytes of 0x80 and above are 400",
 		matches: func(t *testCase, _, proxied *answer) bool {
-			return proxied.status == 400 && strings.ContainsFunc(t.target, func(r rune) bool { return r >= 0x80 })
+			return proxied.status == 400 && strings.ContainsFunc(t.target,
+				func(r rune) bool { return r >= 0x80 })
 		}},
-	{name: "targets no client sends", why: "CONNECT, NUL in the path and more than 10000 query pieces are 400",
+	{name: "targets no client sends",
+		why: "CONNECT, NUL in the path and more than 10000 query pieces are 400",
 		matches: func(t *testCase, _, proxied *answer) bool {
 			return proxied.status == 400 &&
-				(t.method == "CONNECT" || strings.Contains(t.target, "%00") || strings.Count(t.target, "&") > 10000)
+				(t.method == "CONNECT" || strings.Contains(t.target, "%00") ||
+					strings.Count(t.target, "&") > 10000)
 		}},
 	{name: "framing", why: "one strict table of refusals stands behind the parser: 400 and close",
 		matches: func(t *testCase, _, proxied *answer) bool {
 			return proxied.status == 400 && t.refusable
 		}},
-	{name: "identity no header can carry", why: "a name, uid or group with control bytes, or blanks at an end, is 403 and not forwarded",
+	{name: "identity no header can carry",
+		why: "a name, uid or group with control bytes, or blanks at an end, is 403",
 		matches: func(t *testCase, direct, proxied *answer) bool {
 			return proxied.status == 403 && slices.Contains(uncarriable, t.cred.cert)
 		}},
@@ -47,27 +52,36 @@ var differences = []*known{
 		matches: func(t *testCase, direct, proxied *answer) bool {
 			return proxied.status == direct.status && healthDetail.MatchString(t.target)
 		}},
-	{name: "reviews", why: "an upstream that allows everything would answer every review with yes: 403", mode: "none",
+	{name: "reviews",
+		why:  "an upstream that allows everything would answer every review with yes: 403",
+		mode: "none",
 		matches: func(t *testCase, _, proxied *answer) bool {
 			return proxied.status == 403 && t.method == "POST" && reviews.MatchString(t.path())
 		}},
-	{name: "second questions", why: "what the upstream would ask its authorizer again is lost there: 403", mode: "none",
+	{name: "second questions",
+		why: "what the upstream would ask its authorizer again is lost there: 403", mode: "none",
 		matches: func(t *testCase, _, proxied *answer) bool {
-			return proxied.status == 403 && (mutates(t.method) && guardedWrites.MatchString(t.path()) ||
+			return proxied.status == 403 && (mutates(t.method) &&
+				guardedWrites.MatchString(t.path()) ||
 				t.method == "GET" && tunnels.MatchString(t.path()))
 		}},
-	{name: "unsafe delete", why: "the option needs a right that the upstream would not ask for: 403", mode: "none",
+	{name: "unsafe delete",
+		why: "the option needs a right that the upstream would not ask for: 403", mode: "none",
 		matches: func(t *testCase, _, proxied *answer) bool {
-			return proxied.status == 403 && t.method == "DELETE" && strings.Contains(t.target+t.body, "ClusterBreakingPotential")
+			return proxied.status == 403 && t.method == "DELETE" &&
+				strings.Contains(t.target+t.body, "ClusterBreakingPotential")
 		}},
 	{name: "token reviews", why: "the upstream does not know the proxy's token file, and says so",
 		matches: func(t *testCase, direct, proxied *answer) bool {
 			return tokenReviews.MatchString(t.path()) && (proxied.status == 403 ||
-				proxied.status == direct.status && !strings.Contains(string(proxied.body), `"authenticated":true`))
+				proxied.status == direct.status && !strings.Contains(string(proxied.body),
+					`"authenticated":true`))
 		}},
-	{name: "creation by update", why: "update or patch without create might create the object: 403", mode: "none",
+	{name: "creation by update", why: "update or patch without create might create the object: 403",
+		mode: "none",
 		matches: func(t *testCase, _, proxied *answer) bool {
-			return proxied.status == 403 && (t.method == "PUT" || t.method == "PATCH") && slices.Contains(withoutCreate, t.cred.name)
+			return proxied.status == 403 && (t.method == "PUT" || t.method == "PATCH") &&
+				slices.Contains(withoutCreate, t.cred.name)
 		}},
 }
 
@@ -75,7 +89,8 @@ var parserMethods = []string{"DELETE", "GET", "HEAD", "POST", "PUT", "OPTIONS", 
 
 // uncarriable are the client certificates whose identity would change on its
 // way through a header.
-var uncarriable = []string{"blank-group", "tail-group", "blank-name", "tail-name", "tab-name", "control-name", "newline-group",
+var uncarriable = []string{"blank-group", "tail-group", "blank-name", "tail-name", "tab-name",
+	"control-name", "newline-group",
 	"nul-name", "uid-blank", "empty-group"}
 
 // withoutCreate are the users who may update or patch without the right to
@@ -83,11 +98,14 @@ var uncarriable = []string{"blank-group", "tail-group", "blank-name", "tail-name
 var withoutCreate = []string{"token:paul", "token:nina", "token:sue", "token:ed"}
 
 var (
-	healthDetail  = regexp.MustCompile(`^/(livez|readyz|healthz)(/.|\?)`)
-	reviews       = regexp.MustCompile(`^/apis/authorization\.k8s\.io/[^/]+/(namespaces/[^/]+/)?(local|self)?subject(access|rules)reviews`)
+	healthDetail = regexp.MustCompile(`^/(livez|readyz|healthz)(/.|\?)`)
+	reviews      = regexp.MustCompile(`^/apis/authorization\.k8s\.io/[^/]+/` +
+		`(namespaces/[^/]+/)?(local|self)?subject(access|rules)reviews`)
 	tokenReviews  = regexp.MustCompile(`^/apis/authentication\.k8s\.io/v1/tokenreviews`)
-	guardedWrites = regexp.MustCompile(`/(cluster)?role(binding)?s(/|\?|$)|/certificatesigningrequests/[^/]+/(approval|status)|` +
-		`/clustertrustbundles|/podcertificaterequests/[^/]+/status|/resourceclaims/[^/]+/status|/(validating|mutating)admissionpolic`)
+	guardedWrites = regexp.MustCompile(`/(cluster)?role(binding)?s(/|\?|$)|` +
+		`/certificatesigningrequests/[^/]+/(approval|status)|/clustertrustbundles|` +
+		`/podcertificaterequests/[^/]+/status|/resourceclaims/[^/]+/status|` +
+		`/(validating|mutating)admissionpolic`)
 	tunnels = regexp.MustCompile(`/pods/[^/]+/(exec|attach|portforward)`)
 )
 

@@ -29,8 +29,8 @@ type options struct {
 
 // A result is the outcome of one case; lines say what is wrong.
 type result struct {
-	lines   []string
-	excused *known
+	lines           []string
+	excused         *known
 	direct, proxied int
 	// hung says that an answer did not come in time.
 	hung bool
@@ -44,8 +44,10 @@ func fatal(format string, args ...any) {
 func parseFlags() *options {
 	o := &options{}
 	flag.StringVar(&o.direct, "direct", "", "host:port of the server that authorizes by itself")
-	flag.StringVar(&o.proxy, "proxy", "", "host:port of the proxy; the direct server again for a self-test")
-	flag.StringVar(&o.basic, "basic", "", "host:port of a proxy with a password file and no anonymous access")
+	flag.StringVar(&o.proxy, "proxy", "",
+		"host:port of the proxy; the direct server again for a self-test")
+	flag.StringVar(&o.basic, "basic", "",
+		"host:port of a proxy with a password file and no anonymous access")
 	flag.StringVar(&o.pki, "pki", "", "folder of certificates")
 	flag.StringVar(&o.tokens, "tokens", "", "token file that both sides read")
 	flag.StringVar(&o.mode, "mode", "none", "none, enforcing or self: what stands behind -proxy")
@@ -221,7 +223,8 @@ func main() {
 			fmt.Printf("# %d answers differ as documented: %s (%s)\n", k.used, k.name, k.why)
 		}
 	}
-	fmt.Printf("# %d requests compared in %.1f s, mode %s\n", len(cases), time.Since(start).Seconds(), o.mode)
+	fmt.Printf("# %d requests compared in %.1f s, mode %s\n", len(cases),
+		time.Since(start).Seconds(), o.mode)
 	passed, failed = passed+morePassed, failed+moreFailed
 	fmt.Printf("%d passed, %d failed\n", passed, failed)
 	if failed > 0 {

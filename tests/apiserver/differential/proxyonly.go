@@ -24,7 +24,8 @@ func awaitFixtures(o *options, e *endpoint) error {
 	asks := []*testCase{
 		{cred: token("marker"), method: "GET", target: "/marker"},
 		{cred: token("marker"), method: "GET", target: configMaps + "/cm-1"},
-		{cred: certificate("admin"), method: "GET", target: "/apis/diff.example.com/v1/namespaces/diff-a/widgets"},
+		{cred: certificate("admin"), method: "GET",
+			target: "/apis/diff.example.com/v1/namespaces/diff-a/widgets"},
 	}
 	for _, ask := range asks {
 		want := 200
@@ -37,7 +38,8 @@ func awaitFixtures(o *options, e *endpoint) error {
 				break
 			}
 			if time.Now().After(deadline) {
-				return fmt.Errorf("%s at %s does not see the fixtures: %s gives %d %s", e.name, e.address, ask.target, a.status, a.err)
+				return fmt.Errorf("%s at %s does not see the fixtures: %s gives %d %s", e.name,
+					e.address, ask.target, a.status, a.err)
 			}
 			time.Sleep(100 * time.Millisecond)
 		}
@@ -62,19 +64,25 @@ func basic(user, password string) credential {
 // impersonations must be refused as long as the proxy does not perform them:
 // an upstream that allows everything would let anybody become anybody.
 func impersonations(pattern *regexp.Regexp) []expectation {
-	lines := []string{"Impersonate-User: admin", "impersonate-user: admin", "Impersonate-Group: system:masters", "Impersonate-Uid: 1",
-		"Impersonate-Extra-Scopes: x", "IMPERSONATE-EXTRA-a%2fb: x", "Impersonate-User:", "Impersonate-User: jane"}
+	lines := []string{"Impersonate-User: admin", "impersonate-user: admin",
+		"Impersonate-Group: system:masters", "Impersonate-Uid: 1",
+		"Impersonate-Extra-Scopes: x", "IMPERSONATE-EXTRA-a%2fb: x", "Impersonate-User:",
+		"Impersonate-User: jane"}
 	var all []expectation
-	for _, c := range []credential{certificate("admin"), certificate("jane"), token("carol"), anonymous} {
+	for _, c := range []credential{certificate("admin"), certificate("jane"), token("carol"),
+		anonymous} {
 		for _, line := range lines {
 			for _, target := range []string{pods, "/version", configMaps + "/cm-1"} {
-				t := testCase{group: "impersonation", cred: c, method: "GET", target: target, headers: []string{line}, note: line}
+				t := testCase{group: "impersonation", cred: c, method: "GET", target: target,
+					headers: []string{line}, note: line}
 				if pattern.MatchString(t.id()) {
 					all = append(all, expectation{testCase: t, status: 403})
 				}
 			}
-			t := testCase{group: "impersonation", cred: c.with("nominated"), method: "GET", target: pods,
-				headers: []string{"Connection: Impersonate-User, Impersonate-Group", line}, note: line}
+			t := testCase{group: "impersonation", cred: c.with("nominated"), method: "GET",
+				target:  pods,
+				headers: []string{"Connection: Impersonate-User, Impersonate-Group", line},
+				note:    line}
 			if pattern.MatchString(t.id()) {
 				all = append(all, expectation{testCase: t, status: 403})
 			}
@@ -103,19 +111,26 @@ func passwords(pattern *regexp.Regexp) []expectation {
 		{anonymous, pods, 401},
 		{anonymous, "/healthz", 401},
 		{anonymous.with("garbage", "Authorization: Basic !!!"), pods, 401},
-		{anonymous.with("lower", "Authorization: basic "+base64.StdEncoding.EncodeToString([]byte("jane:pass:word"))), pods, 200},
-		{anonymous.with("unpadded", "Authorization: Basic "+base64.RawStdEncoding.EncodeToString([]byte("jane:pass:word"))), pods, 401},
+		{anonymous.with("lower",
+			"Authorization: basic "+base64.StdEncoding.EncodeToString([]byte("jane:pass:word"))),
+			pods, 200},
+		{anonymous.with("unpadded",
+			"Authorization: Basic "+base64.RawStdEncoding.EncodeToString([]byte("jane:pass:word"))),
+			pods, 401},
 		{token("jane"), pods, 200},
 		{anonymous.with("unknown", authorizationLines["unknown"]...), pods, 401},
 		{certificate("unknown-ca"), pods, 401},
 		{certificate("jane"), pods, 200},
-		{certificate("carol").with("basic", basic("jane", "wrong").headers...), "/api/v1/nodes/n1", 200},
+		{certificate("carol").with("basic", basic("jane", "wrong").headers...), "/api/v1/nodes/n1",
+			200},
 		{certificate("unknown-ca").with("basic", basic("jane", "pass:word").headers...), pods, 200},
-		{certificate("admin").with("basic", basic("jane", "pass:word").headers...), "/api/v1/secrets", 403},
+		{certificate("admin").with("basic", basic("jane", "pass:word").headers...),
+			"/api/v1/secrets", 403},
 	}
 	var all []expectation
 	for _, r := range rows {
-		e := expectation{testCase: testCase{group: "password", cred: r.cred, method: "GET", target: r.target}, status: r.status}
+		e := expectation{testCase: testCase{group: "password", cred: r.cred, method: "GET",
+			target: r.target}, status: r.status}
 		e.challenge = r.status == 401
 		if pattern.MatchString(e.id()) {
 			all = append(all, e)
@@ -124,7 +139,8 @@ func passwords(pattern *regexp.Regexp) []expectation {
 	return all
 }
 
-func proxyOnly(o *options, proxied *endpoint, roots *x509.CertPool) (names []string, results []result) {
+func proxyOnly(o *options, proxied *endpoint, roots *x509.CertPool) (names []string,
+	results []result) {
 	if o.mode == "self" {
 		return nil, nil
 	}
@@ -146,7 +162,8 @@ func proxyOnly(o *options, proxied *endpoint, roots *x509.CertPool) (names []str
 func (e *expectation) check(c *client, server *endpoint) (r result) {
 	a := c.send(server, &e.testCase)
 	if a.err != "" || a.status != e.status {
-		r.lines = append(r.lines, fmt.Sprintf("status %d %s, expected %d: %s", a.status, a.err, e.status, excerpt(string(a.body))))
+		r.lines = append(r.lines, fmt.Sprintf("status %d %s, expected %d: %s", a.status, a.err,
+			e.status, excerpt(string(a.body))))
 		return r
 	}
 	challenge := a.header.Get("WWW-Authenticate")

@@ -229,7 +229,8 @@ func readError(err error) string {
 	switch {
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return "timeout"
-	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed), strings.Contains(err.Error(), "connection reset"),
+	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed), strings.Contains(err.Error(),
+		"connection reset"),
 		strings.Contains(err.Error(), "broken pipe"):
 		return "closed"
 	}
@@ -260,7 +261,8 @@ func (t *testCase) bytes() []byte {
 // streams says whether a 200 without a length may go on without end.
 func (t *testCase) streams() bool {
 	lower := strings.ToLower(t.target)
-	return strings.Contains(lower, "watch") || strings.Contains(lower, "%77atch") || strings.Contains(lower, "follow=")
+	return strings.Contains(lower, "watch") || strings.Contains(lower, "%77atch") ||
+		strings.Contains(lower, "follow=")
 }
 
 func (t *testCase) choosesAuditID() bool {

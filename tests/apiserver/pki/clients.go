@@ -13,13 +13,14 @@ import (
 // whom they name; all are signed by the client authority and valid.
 func subjects() map[string][]byte {
 	s := map[string][]byte{
-		"admin":         subject(org("system:masters"), cn("admin")),
-		"jane":          subject(org("devs"), cn("jane")),
-		"carol":         subject(cn("carol")),
-		"multi":         subject(org("devs"), org("ops"), org("devs"), cn("multi")),
-		"cn-twice":      subject(cn("first"), org("devs"), cn("carol")),
-		"cn-multi-rdn":  subject(together(cn("jane"), org("devs"))),
-		"cn-printable":  subject(typed(oidO, asn1.TagPrintableString, []byte("devs")), typed(oidCN, asn1.TagPrintableString, []byte("jane"))),
+		"admin":        subject(org("system:masters"), cn("admin")),
+		"jane":         subject(org("devs"), cn("jane")),
+		"carol":        subject(cn("carol")),
+		"multi":        subject(org("devs"), org("ops"), org("devs"), cn("multi")),
+		"cn-twice":     subject(cn("first"), org("devs"), cn("carol")),
+		"cn-multi-rdn": subject(together(cn("jane"), org("devs"))),
+		"cn-printable": subject(typed(oidO, asn1.TagPrintableString, []byte("devs")), typed(oidCN,
+			asn1.TagPrintableString, []byte("jane"))),
 		"cn-ia5":        subject(typed(oidCN, asn1.TagIA5String, []byte("jane@example.com"))),
 		"cn-t61":        subject(typed(oidCN, asn1.TagT61String, []byte("jos\xe9"))),
 		"cn-bmp":        subject(typed(oidCN, asn1.TagBMPString, bmp("jos\u00e9"))),
@@ -71,13 +72,17 @@ func validity() []change {
 	return []change{
 		{"expired", func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }},
 		{"not-yet", func(c *x509.Certificate) { c.NotBefore = time.Now().Add(24 * time.Hour) }},
-		{"eku-server", func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} }},
-		{"eku-any", func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageAny} }},
+		{"eku-server",
+			func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} }},
+		{"eku-any",
+			func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageAny} }},
 		{"eku-both", func(c *x509.Certificate) {
-			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
+			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth,
+				x509.ExtKeyUsageClientAuth}
 		}},
 		{"eku-none", func(c *x509.Certificate) { c.ExtKeyUsage = nil }},
-		{"ku-encipherment", func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyEncipherment }},
+		{"ku-encipherment",
+			func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyEncipherment }},
 	}
 }
 
@@ -85,7 +90,10 @@ func validity() []change {
 // signed them.
 func chains(d folder, ca, frontProxy *pair) {
 	jane := func() *x509.Certificate { return base(subject(org("devs"), cn("jane"))) }
-	masters := func() *x509.Certificate { return base(subject(org("system:masters"), cn("mallory"))) }
+	masters := func() *x509.Certificate {
+		return base(subject(org("system:masters"),
+			cn("mallory")))
+	}
 
 	unknown := authority("unknown-ca", nil, nil)
 	d.putPair("unknown-ca", sign(masters(), unknown, ""))
@@ -100,7 +108,8 @@ func chains(d folder, ca, frontProxy *pair) {
 	bare.chain = bare.chain[:1]
 	d.putPair("intermediate-missing", bare)
 
-	old := authority("client-expired-intermediate", ca, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })
+	old := authority("client-expired-intermediate", ca,
+		func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })
 	d.putPair("intermediate-expired", sign(jane(), old, ""))
 	serverOnly := authority("client-server-intermediate", ca, func(c *x509.Certificate) {
 		c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}

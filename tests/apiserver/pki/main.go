@@ -75,7 +75,8 @@ func sign(template *x509.Certificate, issuer *pair, keyKind string) *pair {
 	}
 	der := must(x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer))
 	p := &pair{cert: must(x509.ParseCertificate(der)), key: key, chain: [][]byte{der}}
-	if issuer != nil && len(issuer.chain) > 0 && string(issuer.cert.RawIssuer) != string(issuer.cert.RawSubject) {
+	if issuer != nil && len(issuer.chain) > 0 &&
+		string(issuer.cert.RawIssuer) != string(issuer.cert.RawSubject) {
 		p.chain = append(p.chain, issuer.chain...)
 	}
 	return p
