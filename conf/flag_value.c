@@ -255,7 +255,7 @@ int flag_sni_parse(struct str s, struct flag_sni *out, const char **error)
 		return fail(error, "expected comma separated certificate and key file paths");
 	out->cert_file = trimmed(str_slice(files, 0, (size_t)comma));
 	out->key_file = trimmed(str_skip(files, (size_t)comma + 1));
-	while (names.n && str_next(&names, ',', &name))
+	while (colon >= 0 && str_next(&names, ',', &name))
 		option_list_add(&out->names, str_trim(name));
 	return 0;
 }
