@@ -14,14 +14,17 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/err.h"
 #include "base/mem.h"
 
 #define LOOP_MAGIC 0x6c6f6f70u
 #define TASK_ROUNDS 4	/* of tasks that schedule tasks, within one turn */
+#define IO_BATCH 256	/* sockets taken per turn: the rest waits for the next one */
 #define NEVER INT64_MAX
 
 struct post {
@@ -62,6 +65,10 @@ struct loop {
 	pthread_mutex_t post_lock;
 	struct post *posts;		/* under post_lock; oldest first */
 	struct post **posts_tail;
+
+	int io_fd;			/* an epoll set */
+	struct event io_event;
+	struct list at_end;
 
 	void *scratch;			/* owned */
 };
@@ -113,6 +120,30 @@ static void on_posted(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+static void on_io(evutil_socket_t fd, short what, void *arg)
+{
+	struct epoll_event ready[IO_BATCH];
+	struct loop *l = arg;
+	int n;
+
+	(void)what;
+	CHECK_MAGIC(l, LOOP_MAGIC);
+	n = epoll_wait(fd, ready, IO_BATCH, 0);
+	for (int i = 0; i < n; i++) {
+		struct loop_io *io = ready[i].data.ptr;
+
+		io->ready(io, ready[i].events);
+	}
+}
+
+int loop_io_add(struct loop *l, struct loop_io *io, int fd)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+				  .data.ptr = io };
+
+	return epoll_ctl(l->io_fd, EPOLL_CTL_ADD, fd, &ev) ? ERR_IO : 0;
+}
+
 static struct event_base *new_base(void)
 {
 	struct event_config *cfg = event_config_new();
@@ -122,7 +153,6 @@ static struct event_base *new_base(void)
 	/* Only the loop's thread touches the base: loop_post has its own lock. */
 	event_config_set_flag(cfg, EVENT_BASE_FLAG_NOLOCK);
 	event_config_set_flag(cfg, EVENT_BASE_FLAG_IGNORE_ENV);
-	event_config_require_features(cfg, EV_FEATURE_ET | EV_FEATURE_EARLY_CLOSE);
 	base = event_base_new_with_config(cfg);
 	event_config_free(cfg);
 	CHECK(base);
@@ -140,6 +170,7 @@ struct loop *loop_new(const struct clock *clock)
 	atomic_init(&l->thread, pthread_self());
 	l->base = new_base();
 	list_init(&l->tasks);
+	list_init(&l->at_end);
 	evtimer_assign(&l->wake, l->base, on_wake, l);
 	l->wake_us = NEVER;
 	pthread_mutex_init(&l->post_lock, NULL);
@@ -148,6 +179,10 @@ struct loop *loop_new(const struct clock *clock)
 	CHECK(l->post_fd >= 0);
 	event_assign(&l->post_event, l->base, l->post_fd, EV_READ | EV_PERSIST, on_posted, l);
 	event_add(&l->post_event, NULL);
+	l->io_fd = epoll_create1(EPOLL_CLOEXEC);
+	CHECK(l->io_fd >= 0);
+	event_assign(&l->io_event, l->base, l->io_fd, EV_READ | EV_PERSIST, on_io, l);
+	event_add(&l->io_event, NULL);
 	l->scratch = xmalloc(LOOP_SCRATCH_SIZE);
 	return l;
 }
@@ -163,10 +198,16 @@ static void free_dead(struct loop *l)
 void loop_free(struct loop *l)
 {
 	struct post *p, *next;
+	struct list *node;
 
 	if (!l)
 		return;
 	CHECK(!l->in_turn);
+	while ((node = list_pop(&l->at_end))) {
+		struct loop_task *t = container_of(node, struct loop_task, node);
+
+		t->run(t);
+	}
 	free_dead(l);
 	for (p = take_posts(l); p; p = next) {
 		next = p->next;
@@ -176,7 +217,9 @@ void loop_free(struct loop *l)
 		;
 	event_del(&l->wake);
 	event_del(&l->post_event);
+	event_del(&l->io_event);
 	close(l->post_fd);
+	close(l->io_fd);
 	pthread_mutex_destroy(&l->post_lock);
 	event_base_free(l->base);
 	free(l->dead);
@@ -341,6 +384,12 @@ void loop_task_schedule(struct loop *l, struct loop_task *t)
 {
 	if (list_is_empty(&t->node))
 		list_add_tail(&l->tasks, &t->node);
+}
+
+void loop_at_end(struct loop *l, struct loop_task *t)
+{
+	CHECK(list_is_empty(&t->node));
+	list_add_tail(&l->at_end, &t->node);
 }
 
 void loop_task_cancel(struct loop_task *t)

@@ -49,6 +49,9 @@ void loop_task_init(struct loop_task *t, void (*run)(struct loop_task *t));
 void loop_task_schedule(struct loop *l, struct loop_task *t);	/* harmless when scheduled */
 void loop_task_cancel(struct loop_task *t);
 
+/* Lets a task, not scheduled now, run once in loop_free: for what has outlived its owner. */
+void loop_at_end(struct loop *l, struct loop_task *t);
+
 /* Frees `what` with free_fn when this turn ends, after its tasks. */
 void loop_bury(struct loop *l, void *what, void (*free_fn)(void *));
 
@@ -68,6 +71,21 @@ void loop_timer_init(struct loop_timer *t, struct loop *l, void (*fire)(struct l
 void loop_timer_arm(struct loop_timer *t, int64_t ms);	/* moves it when it is armed already */
 void loop_timer_cancel(struct loop_timer *t);		/* harmless when it is not armed */
 void loop_timer_fini(struct loop_timer *t);
+
+/*
+ * Sockets that stay for long are watched edge-triggered in an epoll set of the loop's own, which
+ * libevent watches: it costs no struct event per connection, no system call per request, and
+ * unlike libevent's events it tells a reset from data.
+ */
+struct loop_io {
+	/* events: EPOLLIN, EPOLLOUT, EPOLLRDHUP, EPOLLERR, EPOLLHUP. */
+	void (*ready)(struct loop_io *io, uint32_t events);
+};
+/*
+ * Calls io->ready at each edge, and once for what holds already.  Ends when fd is closed; until
+ * the end of that turn *io must stay in place (close and free in loop_bury).  ERR_IO.
+ */
+int loop_io_add(struct loop *l, struct loop_io *io, int fd);
 
 /*
  * The loop's scratch buffer (LOOP_SCRATCH_SIZE bytes): whoever reads from a socket uses it within
