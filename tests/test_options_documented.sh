@@ -5,12 +5,11 @@ set -u
 build=${TEST_BUILD:-.}
 names=$("$build/conf/options-doc" --names) || exit 99
 help=$("$build/conf/options-doc" --help) || exit 99
-# In roff a hyphen is \- ; options stand as "Fl --name".
+# In roff a hyphen is \-, and Fl puts one more in front.
 man=$(sed 's/\\-/-/g' "$build/docs/kube-authproxy.8") || exit 99
 
-# words TEXT: one per line
 help_words=$(printf '%s\n' "$help" | tr -s ' =,' '\n\n\n')
-man_options=$(printf '%s\n' "$man" | sed -n 's/.*Fl --\([a-z0-9-]*\).*/\1/p')
+man_options=$(printf '%s\n' "$man" | sed -n 's/.*Fl -\([a-z0-9][a-z0-9-]*\).*/\1/p')
 
 echo "1..$(($(printf '%s\n' "$names" | wc -l) + 2))"
 count=0
