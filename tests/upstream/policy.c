@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "tests/upstream/policy.h"
+
+#include <stdlib.h>
+
+#include "authz/rbac_index.h"
+#include "base/check.h"
+#include "base/mem.h"
+#include "codec/schema.h"
+#include "proxy/request_info.h"
+#include "tests/upstream/reply.h"
+
+struct policy {
+	struct store_watcher watcher;
+	struct server *server;		/* borrowed */
+	struct rbac_store *objects;	/* owned */
+	struct rbac_index *index;	/* owned; NULL: to be built */
+};
+
+static const struct {
+	const char *resource;
+	enum rbac_kind kind;
+} rbac_kinds[] = {
+	{ "roles", RBAC_ROLE }, { "clusterroles", RBAC_CLUSTER_ROLE },
+	{ "rolebindings", RBAC_ROLE_BINDING }, { "clusterrolebindings", RBAC_CLUSTER_ROLE_BINDING },
+};
+
+static int rbac_kind_of(const struct kind *k)
+{
+	for (size_t i = 0; i < array_size(rbac_kinds); i++)
+		if (!strcmp(k->resource, rbac_kinds[i].resource))
+			return (int)rbac_kinds[i].kind;
+	return -1;
+}
+
+static void apply(struct policy *p, const struct kind *k, enum rbac_kind kind, json_t *object)
+{
+	struct object_cursor c;
+
+	object_cursor_json(&c, schema_message_find(k->message), object);
+	rbac_store_apply(p->objects, kind, &c);
+}
+
+static void on_change(struct store_watcher *w, const struct store_event *e)
+{
+	struct policy *p = container_of(w, struct policy, watcher);
+	int kind = rbac_kind_of(e->kind);
+
+	if (kind < 0)
+		return;
+	if (e->change == STORE_DELETED)
+		rbac_store_delete(p->objects, (enum rbac_kind)kind,
+				  object_text(e->object, "metadata.namespace"),
+				  object_text(e->object, "metadata.name"));
+	else
+		apply(p, e->kind, (enum rbac_kind)kind, e->object);
+	rbac_index_free(p->index);
+	p->index = NULL;
+}
+
+struct policy *policy_new(struct server *s)
+{
+	struct policy *p = xcalloc(1, sizeof(*p));
+	const struct store_entry *e;
+
+	p->server = s;
+	p->objects = rbac_store_new();
+	for (size_t i = 0; i < kinds_count; i++) {
+		int kind = rbac_kind_of(&kinds[i]);
+
+		for (size_t at = 0; kind >= 0 && (e = store_at(&s->store, &kinds[i], at)); at++)
+			apply(p, &kinds[i], (enum rbac_kind)kind, e->object);
+	}
+	p->watcher.notify = on_change;
+	list_init(&p->watcher.node);
+	store_watch(&s->store, &p->watcher);
+	return p;
+}
+
+void policy_free(struct policy *p)
+{
+	if (!p)
+		return;
+	store_unwatch(&p->watcher);
+	rbac_index_free(p->index);
+	rbac_store_free(p->objects);
+	free(p);
+}
+
+bool policy_allows(struct policy *p, const struct attributes *a, struct arena *arena,
+		   struct str *reason)
+{
+	struct authz_policy policy = { .modes = { 0 } };
+	struct authz_request r = { .policy = &policy, .attributes = a, .arena = arena,
+				   .want_reason = true };
+	struct str error = STR_NULL;
+
+	*reason = STR_NULL;
+	if (!p || user_has_group(a->user, STR(GROUP_MASTERS)))
+		return true;
+	if (!p->index) {
+		rbac_store_aggregate(p->objects);
+		p->index = rbac_index_build(p->objects);
+	}
+	policy.rbac = p->index;
+	return rbac_authorize(&r, reason, &error) == AUTHZ_ALLOW;
+}
+
+static void reply_forbidden(struct call *c, const struct attributes *a, struct str reason)
+{
+	struct forbidden f = { .user = c->user.name, .verb = a->verb, .path = a->path,
+			       .is_resource = a->is_resource, .namespace = a->namespace,
+			       .group = a->api_group, .resource = a->resource,
+			       .subresource = a->subresource, .name = a->name, .reason = reason };
+	struct strbuf message = STRBUF_INIT;
+	struct status s;
+
+	status_forbidden(&s, &message, &f);
+	reply_status(c, &s);
+	strbuf_fini(&message);
+}
+
+bool policy_check_call(struct call *c)
+{
+	struct request_info info;
+	struct str reason;
+
+	if (!c->server->policy)
+		return true;
+	if (request_info_resolve(c->request.method, c->request.target, c->arena, &info)) {
+		reply_error(c, 400, NULL, "the request target cannot be resolved");
+		return false;
+	}
+	info.attributes.user = &c->user;
+	if (policy_allows(c->server->policy, &info.attributes, c->arena, &reason))
+		return true;
+	reply_forbidden(c, &info.attributes, reason);
+	return false;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* --authorization=rbac: the project's own RBAC index over the objects of the store. */
+#ifndef TESTS_UPSTREAM_POLICY_H
+#define TESTS_UPSTREAM_POLICY_H
+
+#include "authz/attributes.h"
+#include "tests/upstream/server.h"
+
+struct policy;
+
+struct policy *policy_new(struct server *s);
+void policy_free(struct policy *p);		/* NULL is allowed */
+/* Without a policy (NULL) everything is allowed. The reason is in the arena. */
+bool policy_allows(struct policy *p, const struct attributes *a, struct arena *arena,
+		   struct str *reason);
+/* Answers 403 and returns false when the caller may not do this. */
+bool policy_check_call(struct call *c);
+
+#endif
