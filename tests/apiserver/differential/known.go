@@ -65,6 +65,12 @@ var differences = []*known{
 				guardedWrites.MatchString(t.path()) ||
 				t.method == "GET" && tunnels.MatchString(t.path()))
 		}},
+	{name: "upgrades", why: "connection upgrades are not forwarded yet, so the server asks for one",
+		matches: func(t *testCase, direct, proxied *answer) bool {
+			return proxied.status == 400 && slices.ContainsFunc(t.headers, func(line string) bool {
+				return strings.HasPrefix(line, "Upgrade: ")
+			})
+		}},
 	{name: "unsafe delete",
 		why: "the option needs a right that the upstream would not ask for: 403", mode: "none",
 		matches: func(t *testCase, _, proxied *answer) bool {

@@ -161,6 +161,21 @@ func runOne(o *options, c *client, t *testCase, direct, proxied *endpoint) (r re
 	return r
 }
 
+// summarize prints how many cases of each group failed, so that a long list
+// of failures shows its shape.
+func summarize(names []string, results []result) {
+	counts := map[string]int{}
+	for i, r := range results {
+		if len(r.lines) > 0 {
+			group, _, _ := strings.Cut(names[i], " ")
+			counts[group]++
+		}
+	}
+	for _, group := range sortedKeys(counts) {
+		fmt.Printf("# %d failed in group %s\n", counts[group], group)
+	}
+}
+
 // report prints failures in the order of the cases and returns the counts.
 func report(names []string, results []result) (passed, failed int) {
 	for i, r := range results {
@@ -216,8 +231,10 @@ func main() {
 		}
 	}
 	passed, failed := report(names, results)
+	summarize(names, results)
 	names, results = proxyOnly(o, proxied, roots)
 	morePassed, moreFailed := report(names, results)
+	summarize(names, results)
 	for _, k := range differences {
 		if k.used > 0 {
 			fmt.Printf("# %d answers differ as documented: %s (%s)\n", k.used, k.name, k.why)
