@@ -34,7 +34,7 @@ struct authn_request {
 	void *resume_arg;
 	/* results */
 	struct user user;
-	struct strbuf errors;	/* the joined error text, for the log only; owned: authn_request_fini */
+	struct strbuf errors;	/* the joined error text, for the log only; authn_request_fini */
 	const char *method;	/* name of the authenticator that accepted ("x509", ...) */
 	struct str warning;	/* a Warning header text to send, or empty */
 	size_t step;		/* the chain's own state across PENDING */

@@ -19,7 +19,7 @@ struct str bearer_token_from_header(struct str value, bool *extra_space);
  */
 int bearer_token_from_protocols(const struct http_headers *h, struct strbuf *token,
 				const char **why);
-/* Takes the bearer elements out of Sec-WebSocket-Protocol; without one the fields stay as they are. */
+/* Takes bearer elements out of Sec-WebSocket-Protocol; without one the fields stay as they are. */
 void bearer_strip_protocols(struct http_headers *h);
 
 #endif

@@ -42,8 +42,8 @@ static void add_token(void *arg, struct user_record *r, const char *path, size_t
 	struct user_record *old = map_get(&f->by_token, r->secret);
 
 	if (old) {
-		log_warning("duplicate token has been found in token file '%s', record number '%zu'",
-			    path, number);
+		log_warning("duplicate token has been found in token file '%s', "
+			    "record number '%zu'", path, number);
 		replace_user(old, r);
 		return;
 	}
