@@ -259,8 +259,9 @@ static int set_protocol(SSL_CTX *ctx, const struct tls_server_settings *s, char 
 	/* OpenSSL 3 allows the signatures of TLS 1.0 and 1.1 on level 0 only. */
 	if (min < TLS1_2_VERSION)
 		SSL_CTX_set_security_level(ctx, 0);
-	if (SSL_CTX_set_cipher_list(ctx, ciphers) != 1 && min < TLS1_3_VERSION)
-		return fail(reason, "no usable cipher suite: %s", tls_error_text());
+	/* A list that names suites of TLS 1.3 or RC4 alone leaves nothing for the older versions. */
+	if (SSL_CTX_set_cipher_list(ctx, ciphers) != 1)
+		SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION);
 	ERR_clear_error();
 	SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
 	return 0;
