@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The values of flags, as pflag and Go's standard library read them.  Each function returns 0 or
- * ERR_SYNTAX with *error set to Go's text, which lives in a thread-local buffer until the next call.
+ * ERR_SYNTAX with *error set to Go's text, in a thread-local buffer until the next call.
  */
 #ifndef CONF_FLAG_VALUE_H
 #define CONF_FLAG_VALUE_H

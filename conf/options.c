@@ -18,8 +18,8 @@
 
 const struct option_def option_table[] = {
 #define OPTION(group, name, type, member, preset, value_name, help) \
-	{ GROUP_##group, name, OPTION_##type, offsetof(struct options, member), preset, value_name, \
-	  help },
+	{ GROUP_##group, name, OPTION_##type, offsetof(struct options, member), preset, \
+	  value_name, help },
 #define LATER(name, type, member) \
 	{ GROUP_IGNORED, name, OPTION_##type, offsetof(struct options, member), NULL, NULL, NULL },
 #define IGNORED(name, type) \
@@ -107,8 +107,10 @@ static int set_version(struct options *o, struct str value, const char **why)
 	return flag_bool_parse(value, &o->version, why);
 }
 
-static int set_text(char **member, int err, struct str value)
+static int set_ip(char **member, struct str value, const char **why)
 {
+	int err = flag_ip_check(value, why);
+
 	if (!err)
 		set_string(member, value);
 	return err;
@@ -124,8 +126,8 @@ static int set_value(struct options *o, const struct option_def *d, void *member
 	case OPTION_DURATION: return set_duration(member, value, why);
 	case OPTION_FLOAT: return flag_float_check(value, why);
 	case OPTION_MAP: return flag_map_check(value, why);
-	case OPTION_IP: return set_text(member, flag_ip_check(str_trim(value), why), str_trim(value));
-	case OPTION_STRING: return set_text(member, 0, value);
+	case OPTION_IP: return set_ip(member, str_trim(value), why);
+	case OPTION_STRING: set_string(member, value); return 0;
 	case OPTION_STRINGS: return flag_csv_parse(value, member, why);
 	case OPTION_ARRAY: option_list_add(member, value); return 0;
 	case OPTION_SNI: return add_sni(member, value, why);
@@ -224,13 +226,15 @@ static int parse_long(struct parser *p, const char *arg)
 static int parse_short(struct parser *p, const char *arg)
 {
 	for (const char *c = arg + 1; *c; c++) {
-		struct str rest = str_from(c + 1);
+		struct str rest = str_from(c + 1), value = STR("true");
 		int err;
 
 		if (*c == 'h') {
 			bool has_value = rest.n > 1 && rest.p[0] == '=';
 
-			err = take(p, find(STR("help")), has_value ? str_skip(rest, 1) : STR("true"));
+			if (has_value)
+				value = str_skip(rest, 1);
+			err = take(p, find(STR("help")), value);
 			if (err || has_value)
 				return err;
 			continue;

@@ -169,8 +169,9 @@ static void check_serving(struct options *o, struct problems *p)
 {
 	require(p, "bind-address", o->bind_address);
 	if (o->secure_port < 1 || o->secure_port > 65535)
-		problems_add(p, NULL, 0, "secure-port", "%lld must be between 1 and 65535, inclusive. "
-			     "It cannot be turned off with 0", (long long)o->secure_port);
+		problems_add(p, NULL, 0, "secure-port", "%lld must be between 1 and 65535, "
+			     "inclusive. It cannot be turned off with 0",
+			     (long long)o->secure_port);
 	check_tls(o, p);
 	check_health_address(o, p);
 	check_positive(p, "request-timeout", o->request_timeout_ms);
@@ -197,18 +198,15 @@ static const struct {
 	{ "Node", MODE_NODE, false },
 };
 
-static void add_mode(struct options *o, enum authorization_mode mode, bool *repeated)
+static bool has_mode(const struct options *o, enum authorization_mode mode)
 {
-	for (size_t i = 0; i < o->mode_count; i++) {
-		if (o->modes[i] == mode) {
-			*repeated = true;
-			return;
-		}
-	}
-	o->modes[o->mode_count++] = mode;
+	for (size_t i = 0; i < o->mode_count; i++)
+		if (o->modes[i] == mode)
+			return true;
+	return false;
 }
 
-static void check_mode(struct options *o, const char *name, bool *repeated, struct problems *p)
+static void check_mode(struct options *o, const char *name, struct problems *p)
 {
 	char *shown;
 
@@ -217,14 +215,25 @@ static void check_mode(struct options *o, const char *name, bool *repeated, stru
 			continue;
 		if (!mode_table[i].supported)
 			problems_add(p, NULL, 0, "authorization-mode",
-				     "authorization-mode %s is not supported by this version", name);
-		add_mode(o, mode_table[i].mode, repeated);
+				     "authorization-mode %s is not supported by this version",
+				     name);
+		if (!has_mode(o, mode_table[i].mode))
+			o->modes[o->mode_count++] = mode_table[i].mode;
 		return;
 	}
 	shown = quoted(name);
 	problems_add(p, NULL, 0, "authorization-mode",
 		     "authorization-mode %s is not a valid mode", shown);
 	free(shown);
+}
+
+static bool has_repeated(const struct option_list *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		for (size_t k = 0; k < i; k++)
+			if (!strcmp(l->v[i], l->v[k]))
+				return true;
+	return false;
 }
 
 static void report_repeated(const struct options *o, struct problems *p)
@@ -242,19 +251,18 @@ static void report_repeated(const struct options *o, struct problems *p)
 
 static void check_modes(struct options *o, struct problems *p)
 {
-	bool repeated = false;
-
 	o->mode_count = 0;
 	if (!o->authorization_mode.n)
 		problems_add(p, NULL, 0, "authorization-mode",
 			     "at least one authorization-mode must be passed");
 	for (size_t i = 0; i < o->authorization_mode.n; i++)
-		check_mode(o, o->authorization_mode.v[i], &repeated, p);
-	if (repeated)
+		check_mode(o, o->authorization_mode.v[i], p);
+	if (has_repeated(&o->authorization_mode))
 		report_repeated(o, p);
 	if (list_has(&o->authorization_mode, "AlwaysAllow") && o->anonymous_auth) {
 		log_warning("AnonymousAuth is not allowed with the AlwaysAllow authorizer. "
-			    "Resetting AnonymousAuth to false. You should use a different authorizer");
+			    "Resetting AnonymousAuth to false. You should use a different "
+			    "authorizer");
 		o->anonymous_auth = false;
 	}
 }
@@ -312,8 +320,9 @@ static void check_overlap(const struct options *o, struct problems *p)
 		if (!i || strcmp(both[i], both[i - 1]))
 			strbuf_addf(&shown, "%s%s", i ? " " : "", both[i]);
 	if (n)
-		problems_add(p, NULL, 0, "enable-admission-plugins", "[%s] in enable-admission-plugins "
-			     "and disable-admission-plugins overlapped", shown.p);
+		problems_add(p, NULL, 0, "enable-admission-plugins", "[%s] in "
+			     "enable-admission-plugins and disable-admission-plugins overlapped",
+			     shown.p);
 	strbuf_fini(&shown);
 	free(both);
 }
@@ -327,12 +336,12 @@ static void check_admission(const struct options *o, struct problems *p)
 	if (o->admission_control.n &&
 	    (o->enable_admission_plugins.n || o->disable_admission_plugins.n))
 		problems_add(p, NULL, 0, "admission-control", "admission-control and "
-			     "enable-admission-plugins/disable-admission-plugins flags are mutually "
-			     "exclusive");
+			     "enable-admission-plugins/disable-admission-plugins flags are "
+			     "mutually exclusive");
 	if (list_has(&o->enable_admission_plugins, "NodeRestriction") ||
 	    list_has(&o->admission_control, "NodeRestriction"))
-		log_warning("The admission plugin NodeRestriction comes with a later version of the "
-			    "proxy and has no effect here: keep it enabled at the upstream");
+		log_warning("The admission plugin NodeRestriction comes with a later version of "
+			    "the proxy and has no effect here: keep it enabled at the upstream");
 }
 
 static void check_upstream_servers(const struct options *o, struct problems *p)
@@ -345,8 +354,8 @@ static void check_upstream_servers(const struct options *o, struct problems *p)
 
 		if (options_upstream_parse(str_from(o->upstream_servers.v[i]), &host, &port)) {
 			shown = quoted(o->upstream_servers.v[i]);
-			problems_add(p, NULL, 0, "upstream-servers", "%s is not an https URL of the "
-				     "form https://host[:port]", shown);
+			problems_add(p, NULL, 0, "upstream-servers", "%s is not an https URL of "
+				     "the form https://host[:port]", shown);
 			free(shown);
 		}
 		free(host);
@@ -367,7 +376,8 @@ static void check_upstream_authorization(struct options *o, struct problems *p)
 		return;
 	}
 	shown = quoted(given);
-	problems_add(p, NULL, 0, "upstream-authorization", "%s is neither enforcing nor none", shown);
+	problems_add(p, NULL, 0, "upstream-authorization", "%s is neither enforcing nor none",
+		     shown);
 	free(shown);
 }
 
@@ -393,7 +403,8 @@ static void check_logging(const struct options *o, struct problems *p)
 	if (!strcmp(given, "text") || !strcmp(given, "json"))
 		return;
 	shown = quoted(given);
-	problems_add(p, NULL, 0, "logging-format", "Invalid value: %s: Unsupported log format", shown);
+	problems_add(p, NULL, 0, "logging-format", "Invalid value: %s: Unsupported log format",
+		     shown);
 	free(shown);
 }
 

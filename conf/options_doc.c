@@ -5,19 +5,26 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "conf/options.h"
 
 int main(int argc, char **argv)
 {
-	const char *what = argc == 2 ? argv[1] : "";
+	static const struct {
+		const char *flag;
+		void (*print)(FILE *out);
+	} texts[] = {
+		{ "--help", options_print_help },
+		{ "--man", options_print_man },
+		{ "--names", options_print_names },
+	};
 
-	if (!strcmp(what, "--help"))
-		options_print_help(stdout);
-	else if (!strcmp(what, "--man"))
-		options_print_man(stdout);
-	else if (!strcmp(what, "--names"))
-		options_print_names(stdout);
-	else
-		return fprintf(stderr, "usage: options-doc --help | --man | --names\n"), 2;
-	return fflush(stdout) ? 1 : 0;
+	for (size_t i = 0; argc == 2 && i < array_size(texts); i++) {
+		if (!strcmp(argv[1], texts[i].flag)) {
+			texts[i].print(stdout);
+			return fflush(stdout) ? 1 : 0;
+		}
+	}
+	fputs("usage: options-doc --help | --man | --names\n", stderr);
+	return 2;
 }

@@ -8,7 +8,7 @@
 
 #include "base/check.h"
 
-/* Reasons quote what a file or an argument holds: control bytes must not make a line of their own. */
+/* Reasons quote files and arguments, whose control bytes must not make a line of their own. */
 static void add_one_line(struct strbuf *out, const char *text)
 {
 	for (; *text; text++) {

@@ -88,8 +88,9 @@ static void test_short_flags(void)
 		int v;
 		bool help;
 	} rows[] = {
-		{ "-v=4", 4, false }, { "-v4", 4, false }, { "-v|4", 4, false }, { "--v=4", 4, false },
-		{ "-h", 0, true }, { "-hv4", 4, true }, { "-hv|4", 4, true }, { "-h=true", 0, true },
+		{ "-v=4", 4, false }, { "-v4", 4, false }, { "-v|4", 4, false },
+		{ "--v=4", 4, false }, { "-h", 0, true }, { "-hv4", 4, true },
+		{ "-hv|4", 4, true }, { "-h=true", 0, true },
 		{ "-h=false", 0, false }, { "--help", 0, true }, { "--help=false", 0, false },
 		{ "-v|-1", -1, false }, { "-h|foo", 0, true },
 	};
@@ -145,8 +146,8 @@ static void test_errors(void)
 		{ "-", "\"kube-authproxy\" does not take any arguments, got [\"-\"]" },
 		{ "--request-timeout=30", "invalid argument \"30\" for \"--request-timeout\" flag: "
 		  "time: missing unit in duration \"30\"" },
-		{ "--bind-address=x", "invalid argument \"x\" for \"--bind-address\" flag: failed to "
-		  "parse IP: \"x\"" },
+		{ "--bind-address=x", "invalid argument \"x\" for \"--bind-address\" flag: failed "
+		  "to parse IP: \"x\"" },
 		{ "--authorization-mode=a\"b", "invalid argument \"a\\\"b\" for "
 		  "\"--authorization-mode\" flag: parse error on line 1, column 2: bare \" in "
 		  "non-quoted-field" },
@@ -163,8 +164,8 @@ static void test_errors(void)
 		  "syntax" },
 		{ "--profiling=x", "invalid argument \"x\" for \"--profiling\" flag: "
 		  "strconv.ParseBool: parsing \"x\": invalid syntax" },
-		{ "--version=x", "invalid argument \"x\" for \"--version\" flag: strconv.ParseBool: "
-		  "parsing \"x\": invalid syntax" },
+		{ "--version=x", "invalid argument \"x\" for \"--version\" flag: "
+		  "strconv.ParseBool: parsing \"x\": invalid syntax" },
 		{ "--insecure-port=0", "unknown flag: --insecure-port" },
 	};
 

@@ -86,116 +86,122 @@ static void test_nothing_given_tells_all(void)
 
 #define PORT_RANGE " must be between 1 and 65535, inclusive. It cannot be turned off with 0\n"
 
-/* Each row's arguments, behind the others, and the problems they make. */
+/* Each row's arguments, behind what is enough, and the problems they make. */
+static const struct {
+	const char *args, *want;
+} wrong[] = {
+	{ "--tls-cert-file=", "--tls-cert-file: must be given\n" },
+	{ "--tls-private-key-file=", "--tls-private-key-file: must be given\n" },
+	{ "--secure-port=0", "--secure-port: 0" PORT_RANGE },
+	{ "--secure-port=-1", "--secure-port: -1" PORT_RANGE },
+	{ "--secure-port=65536", "--secure-port: 65536" PORT_RANGE },
+	{ "--secure-port=65535", "" },
+	{ "--secure-port=1", "" },
+	{ "--tls-min-version=VersionTLS13", "" },
+	{ "--tls-min-version=VersionTLS12", "" },
+	{ "--tls-min-version=TLS\"1",
+	  "--tls-min-version: unknown tls version \"TLS\\\"1\"\n" },
+	{ "--tls-cipher-suites=TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,"
+	  "TLS_AES_128_GCM_SHA256", "" },
+	{ "--tls-cipher-suites=A,TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,B",
+	  "--tls-cipher-suites: Cipher suite A not supported or doesn't exist\n"
+	  "--tls-cipher-suites: Cipher suite B not supported or doesn't exist\n" },
+	{ "--health-bind-address=127.0.0.1:8080", "" },
+	{ "--health-bind-address=[::1]:8080", "" },
+	{ "--health-bind-address=127.0.0.1", "--health-bind-address: must be an address "
+	  "and a port, for example 127.0.0.1:8080\n" },
+	{ "--health-bind-address=127.0.0.1:0", "--health-bind-address: must be an address "
+	  "and a port, for example 127.0.0.1:8080\n" },
+	{ "--health-bind-address=:80", "--health-bind-address: must be an address and a "
+	  "port, for example 127.0.0.1:8080\n" },
+	{ "--health-bind-address=10.0.0.1:80", "--health-bind-address: must be a loopback "
+	  "address, since it is plain HTTP\n" },
+	{ "--health-bind-address=0.0.0.0:80", "--health-bind-address: must be a loopback "
+	  "address, since it is plain HTTP\n" },
+	{ "--health-bind-address=localhost:80", "--health-bind-address: must be a loopback "
+	  "address, since it is plain HTTP\n" },
+	{ "--request-timeout=0", "--request-timeout: must be greater than 0\n" },
+	{ "--request-timeout=-1ns", "--request-timeout: can not be negative value\n" },
+	{ "--request-timeout=1ns", "" },
+	{ "--shutdown-delay-duration=-1s",
+	  "--shutdown-delay-duration: can not be negative value\n" },
+	{ "--max-connections=0", "--max-connections: must be greater than 0\n" },
+	{ "--max-connections=-1", "--max-connections: can not be negative value\n" },
+	{ "--max-handshakes=0", "--max-handshakes: must be greater than 0\n" },
+	{ "--max-handshakes=-1", "--max-handshakes: can not be negative value\n" },
+	{ "--upstream-max-connections=0",
+	  "--upstream-max-connections: must be greater than 0\n" },
+	{ "--upstream-max-connections=-1",
+	  "--upstream-max-connections: can not be negative value\n" },
+	{ "--workers=-1", "--workers: can not be negative value\n" },
+	{ "--workers=1024", "" },
+	{ "--workers=1025", "--workers: must be at most 1024\n" },
+	{ "--authorization-mode=", "" },
+	{ "--authorization-mode=rbac",
+	  "--authorization-mode: authorization-mode \"rbac\" is not a valid mode\n" },
+	{ "--authorization-mode=Node", "--authorization-mode: authorization-mode Node is "
+	  "not supported by this version\n" },
+	{ "--authorization-mode=ABAC", "--authorization-mode: authorization-mode ABAC is "
+	  "not supported by this version\n" },
+	{ "--authorization-mode=Webhook", "--authorization-mode: authorization-mode "
+	  "Webhook is not supported by this version\n" },
+	{ "--authorization-mode=AlwaysDeny,RBAC", "--authorization-mode: "
+	  "authorization-mode [\"RBAC\" \"AlwaysDeny\" \"RBAC\"] has mode specified more than "
+	  "once\n" },
+	{ "--authorization-mode=x,x,RBAC", "--authorization-mode: authorization-mode \"x\" "
+	  "is not a valid mode\n--authorization-mode: authorization-mode \"x\" is not a "
+	  "valid mode\n--authorization-mode: authorization-mode [\"RBAC\" \"x\" \"x\" "
+	  "\"RBAC\"] has mode specified more than once\n" },
+	{ "--authorization-mode=x,x", "--authorization-mode: authorization-mode \"x\" is not a "
+	  "valid mode\n--authorization-mode: authorization-mode \"x\" is not a valid mode\n"
+	  "--authorization-mode: authorization-mode [\"RBAC\" \"x\" \"x\"] has mode specified more "
+	  "than once\n" },
+	{ "--enable-admission-plugins=PodSecurity,AlwaysPullImages", "" },
+	{ "--enable-admission-plugins=Nope", "--enable-admission-plugins: "
+	  "enable-admission-plugins plugin \"Nope\" is unknown\n" },
+	{ "--disable-admission-plugins=no\\pe", "--disable-admission-plugins: "
+	  "disable-admission-plugins plugin \"no\\\\pe\" is unknown\n" },
+	{ "--admission-control=Nope",
+	  "--admission-control: admission-control plugin \"Nope\" is unknown\n" },
+	{ "--admission-control=AlwaysAdmit|--enable-admission-plugins=Priority",
+	  "--admission-control: admission-control and enable-admission-plugins/"
+	  "disable-admission-plugins flags are mutually exclusive\n" },
+	{ "--enable-admission-plugins=Priority,EventRateLimit,LimitRanger,EventRateLimit"
+	  "|--disable-admission-plugins=LimitRanger,PodSecurity,EventRateLimit",
+	  "--enable-admission-plugins: [EventRateLimit LimitRanger] in "
+	  "enable-admission-plugins and disable-admission-plugins overlapped\n" },
+	{ "--upstream-ca-file=", "--upstream-ca-file: must be given\n" },
+	{ "--proxy-client-cert-file=", "--proxy-client-cert-file: must be given\n" },
+	{ "--proxy-client-key-file=", "--proxy-client-key-file: must be given\n" },
+	{ "--upstream-user=", "--upstream-user: must be given\n" },
+	{ "--upstream-groups=", "" },
+	{ "--upstream-groups=a,", "--upstream-groups: empty value in the list\n" },
+	{ "--upstream-authorization=none", "" },
+	{ "--upstream-authorization=None",
+	  "--upstream-authorization: \"None\" is neither enforcing nor none\n" },
+	{ "--upstream-authorization=",
+	  "--upstream-authorization: \"\" is neither enforcing nor none\n" },
+	{ "--cluster-state=", "--cluster-state: must be given\n" },
+	{ "--cluster-state=/some/where", "" },
+	{ "--logging-format=json", "" },
+	{ "--logging-format=xml",
+	  "--logging-format: Invalid value: \"xml\": Unsupported log format\n" },
+	{ "--logging-format=",
+	  "--logging-format: Invalid value: \"\": Unsupported log format\n" },
+	{ "--service-account-issuer=https://x|--service-account-key-file=f", "" },
+	{ "--upstream-servers=http://a", "--upstream-servers: \"http://a\" is not an https "
+	  "URL of the form https://host[:port]\n" },
+};
+
 static void test_one_thing_wrong(void)
 {
-	static const struct {
-		const char *args, *want;
-	} rows[] = {
-		{ "--tls-cert-file=", "--tls-cert-file: must be given\n" },
-		{ "--tls-private-key-file=", "--tls-private-key-file: must be given\n" },
-		{ "--secure-port=0", "--secure-port: 0" PORT_RANGE },
-		{ "--secure-port=-1", "--secure-port: -1" PORT_RANGE },
-		{ "--secure-port=65536", "--secure-port: 65536" PORT_RANGE },
-		{ "--secure-port=65535", "" },
-		{ "--secure-port=1", "" },
-		{ "--tls-min-version=VersionTLS13", "" },
-		{ "--tls-min-version=VersionTLS12", "" },
-		{ "--tls-min-version=TLS\"1", "--tls-min-version: unknown tls version \"TLS\\\"1\"\n" },
-		{ "--tls-cipher-suites=TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,"
-		  "TLS_AES_128_GCM_SHA256", "" },
-		{ "--tls-cipher-suites=A,TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,B",
-		  "--tls-cipher-suites: Cipher suite A not supported or doesn't exist\n"
-		  "--tls-cipher-suites: Cipher suite B not supported or doesn't exist\n" },
-		{ "--health-bind-address=127.0.0.1:8080", "" },
-		{ "--health-bind-address=[::1]:8080", "" },
-		{ "--health-bind-address=127.0.0.1", "--health-bind-address: must be an address and a "
-		  "port, for example 127.0.0.1:8080\n" },
-		{ "--health-bind-address=127.0.0.1:0", "--health-bind-address: must be an address and "
-		  "a port, for example 127.0.0.1:8080\n" },
-		{ "--health-bind-address=:80", "--health-bind-address: must be an address and a "
-		  "port, for example 127.0.0.1:8080\n" },
-		{ "--health-bind-address=10.0.0.1:80", "--health-bind-address: must be a loopback "
-		  "address, since it is plain HTTP\n" },
-		{ "--health-bind-address=0.0.0.0:80", "--health-bind-address: must be a loopback "
-		  "address, since it is plain HTTP\n" },
-		{ "--health-bind-address=localhost:80", "--health-bind-address: must be a loopback "
-		  "address, since it is plain HTTP\n" },
-		{ "--request-timeout=0", "--request-timeout: must be greater than 0\n" },
-		{ "--request-timeout=-1ns", "--request-timeout: can not be negative value\n" },
-		{ "--request-timeout=1ns", "" },
-		{ "--shutdown-delay-duration=-1s",
-		  "--shutdown-delay-duration: can not be negative value\n" },
-		{ "--max-connections=0", "--max-connections: must be greater than 0\n" },
-		{ "--max-connections=-1", "--max-connections: can not be negative value\n" },
-		{ "--max-handshakes=0", "--max-handshakes: must be greater than 0\n" },
-		{ "--max-handshakes=-1", "--max-handshakes: can not be negative value\n" },
-		{ "--upstream-max-connections=0",
-		  "--upstream-max-connections: must be greater than 0\n" },
-		{ "--upstream-max-connections=-1",
-		  "--upstream-max-connections: can not be negative value\n" },
-		{ "--workers=-1", "--workers: can not be negative value\n" },
-		{ "--workers=1024", "" },
-		{ "--workers=1025", "--workers: must be at most 1024\n" },
-		{ "--authorization-mode=", "" },
-		{ "--authorization-mode=rbac",
-		  "--authorization-mode: authorization-mode \"rbac\" is not a valid mode\n" },
-		{ "--authorization-mode=Node", "--authorization-mode: authorization-mode Node is not "
-		  "supported by this version\n" },
-		{ "--authorization-mode=ABAC", "--authorization-mode: authorization-mode ABAC is not "
-		  "supported by this version\n" },
-		{ "--authorization-mode=Webhook", "--authorization-mode: authorization-mode Webhook is "
-		  "not supported by this version\n" },
-		{ "--authorization-mode=AlwaysDeny,RBAC", "--authorization-mode: authorization-mode "
-		  "[\"RBAC\" \"AlwaysDeny\" \"RBAC\"] has mode specified more than once\n" },
-		{ "--authorization-mode=x,x,RBAC", "--authorization-mode: authorization-mode \"x\" is "
-		  "not a valid mode\n--authorization-mode: authorization-mode \"x\" is not a valid "
-		  "mode\n--authorization-mode: authorization-mode [\"RBAC\" \"x\" \"x\" \"RBAC\"] has "
-		  "mode specified more than once\n" },
-		{ "--enable-admission-plugins=PodSecurity,AlwaysPullImages", "" },
-		{ "--enable-admission-plugins=Nope", "--enable-admission-plugins: "
-		  "enable-admission-plugins plugin \"Nope\" is unknown\n" },
-		{ "--disable-admission-plugins=no\\pe", "--disable-admission-plugins: "
-		  "disable-admission-plugins plugin \"no\\\\pe\" is unknown\n" },
-		{ "--admission-control=Nope",
-		  "--admission-control: admission-control plugin \"Nope\" is unknown\n" },
-		{ "--admission-control=AlwaysAdmit|--enable-admission-plugins=Priority",
-		  "--admission-control: admission-control and enable-admission-plugins/"
-		  "disable-admission-plugins flags are mutually exclusive\n" },
-		{ "--enable-admission-plugins=Priority,EventRateLimit,LimitRanger,EventRateLimit"
-		  "|--disable-admission-plugins=LimitRanger,PodSecurity,EventRateLimit",
-		  "--enable-admission-plugins: [EventRateLimit LimitRanger] in "
-		  "enable-admission-plugins and disable-admission-plugins overlapped\n" },
-		{ "--upstream-ca-file=", "--upstream-ca-file: must be given\n" },
-		{ "--proxy-client-cert-file=", "--proxy-client-cert-file: must be given\n" },
-		{ "--proxy-client-key-file=", "--proxy-client-key-file: must be given\n" },
-		{ "--upstream-user=", "--upstream-user: must be given\n" },
-		{ "--upstream-groups=", "" },
-		{ "--upstream-groups=a,", "--upstream-groups: empty value in the list\n" },
-		{ "--upstream-authorization=none", "" },
-		{ "--upstream-authorization=None",
-		  "--upstream-authorization: \"None\" is neither enforcing nor none\n" },
-		{ "--upstream-authorization=",
-		  "--upstream-authorization: \"\" is neither enforcing nor none\n" },
-		{ "--cluster-state=", "--cluster-state: must be given\n" },
-		{ "--cluster-state=/some/where", "" },
-		{ "--logging-format=json", "" },
-		{ "--logging-format=xml",
-		  "--logging-format: Invalid value: \"xml\": Unsupported log format\n" },
-		{ "--logging-format=",
-		  "--logging-format: Invalid value: \"\": Unsupported log format\n" },
-		{ "--service-account-issuer=https://x|--service-account-key-file=f", "" },
-		{ "--upstream-servers=http://a", "--upstream-servers: \"http://a\" is not an https URL "
-		  "of the form https://host[:port]\n" },
-	};
-
-	for (size_t i = 0; i < array_size(rows); i++) {
+	for (size_t i = 0; i < array_size(wrong); i++) {
 		struct strbuf line = STRBUF_INIT;
 
-		tap_row(rows[i].args);
-		strbuf_addf(&line, "%s|%s", ENOUGH, rows[i].args);
+		tap_row(wrong[i].args);
+		strbuf_addf(&line, "%s|%s", ENOUGH, wrong[i].args);
 		check(line.p);
-		cstr_is(problems(), rows[i].want);
+		cstr_is(problems(), wrong[i].want);
 		strbuf_fini(&line);
 		done();
 	}
@@ -209,8 +215,9 @@ static void test_modes_in_order(void)
 	int_is(o.modes[1], MODE_RBAC);
 	int_is(o.modes[2], MODE_ALWAYS_ALLOW);
 	ok(!o.anonymous_auth);
-	ok(strstr(logged, "] AnonymousAuth is not allowed with the AlwaysAllow authorizer. Resetting "
-		  "AnonymousAuth to false. You should use a different authorizer\n") != NULL);
+	ok(strstr(logged, "] AnonymousAuth is not allowed with the AlwaysAllow authorizer. "
+		  "Resetting AnonymousAuth to false. You should use a different "
+		  "authorizer\n") != NULL);
 	done();
 	check("--authorization-mode=AlwaysAllow|--anonymous-auth=false");
 	ok(!strstr(logged, "AnonymousAuth"));

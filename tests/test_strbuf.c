@@ -57,7 +57,8 @@ static void test_json_string(void)
 		{ S("\0\a\v\x1f\x7f"), S("\"\\u0000\\u0007\\u000b\\u001f\x7f\"") },
 		{ S("<a>&"), S("\"\\u003ca\\u003e\\u0026\"") },
 		{ S("\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xaa"), S("\"\\u2028\\u2029\xe2\x80\xaa\"") },
-		{ S("\xc3\xa9\xf0\x9f\x98\x80\xc2\x80"), S("\"\xc3\xa9\xf0\x9f\x98\x80\xc2\x80\"") },
+		{ S("\xc3\xa9\xf0\x9f\x98\x80\xc2\x80"),
+		  S("\"\xc3\xa9\xf0\x9f\x98\x80\xc2\x80\"") },
 		{ S("\xff\xfe" "a\xc3"), S("\"\\ufffd\\ufffda\\ufffd\"") },
 		{ S("\xed\xa0\x80"), S("\"\\ufffd\\ufffd\\ufffd\"") },
 		{ S("\xef\xbf\xbd"), S("\"\xef\xbf\xbd\"") },
@@ -79,7 +80,8 @@ static void test_forbidden_message_escapes(void)
 
 	strbuf_add_cstr(&sentence, "User ");
 	strbuf_add_go_quoted(&sentence, S("jane\"<x>&\x01\xc3\xa9\xe2\x80\xa8"));
-	strbuf_add_cstr(&sentence, " cannot list resource \"pods\" in API group \"\" in the namespace ");
+	strbuf_add_cstr(&sentence,
+			" cannot list resource \"pods\" in API group \"\" in the namespace ");
 	strbuf_add_go_quoted(&sentence, S("a<b"));
 	strbuf_add_cstr(&message, "pods is forbidden: ");
 	strbuf_add_html_escaped(&message, strbuf_str(&sentence));
