@@ -206,6 +206,7 @@ static void start_reflectors(struct cluster_state *c, struct http_client *client
 	const char *why;
 
 	http_headers_init(&c->headers, &c->arena);
+	http_headers_add(&c->headers, STR("Host"), STR("kube-apiserver"));
 	http_headers_add(&c->headers, STR("User-Agent"), STR("kube-authproxy"));
 	front_proxy_stamp(&c->headers, own, &why);
 	for (int i = 0; i < RBAC_KINDS; i++) {
