@@ -121,7 +121,8 @@ static void read_file(struct reading *r, const char *path)
 	}
 	rc = yaml_read(text, on_document, r, &line, &reason);
 	if (rc < 0) {
-		problems_add(r->problems, path, line, r->flag, "%s", reason ? reason : err_text(rc));
+		problems_add(r->problems, path, line, r->flag, "%s",
+			     reason ? reason : err_text(rc));
 		keep_first(r, rc);
 	}
 	file_text_free(text);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* --cluster-state=PATH: objects from YAML or JSON manifests, several documents, Lists, one folder deep. */
+/* --cluster-state=PATH: objects from YAML or JSON manifests, Lists, folders one level deep. */
 #ifndef CACHE_MANIFESTS_H
 #define CACHE_MANIFESTS_H
 
@@ -7,11 +7,11 @@
 #include "conf/problems.h"
 
 /*
- * Reads a file, or every *.yaml, *.yml and *.json of a folder in the order of their names (not those
- * that start with a dot), and calls fn with each object (items of a List one by one).  Kinds that the
- * schema tables do not know are passed with message == NULL.  Blocking.  Problems are added with file
- * and line (of the document); reading goes on behind them, and behind an error of fn, which adds its
- * problem itself; the return value is 0 or the first error.
+ * Reads a file, or every *.yaml, *.yml and *.json of a folder in the order of their names (not
+ * those that start with a dot), and calls fn with each object (items of a List one by one).  Kinds
+ * that the schema tables do not know are passed with message == NULL.  Blocking.  Problems are
+ * added with file and line (of the document); reading goes on behind them, and behind an error of
+ * fn, which adds its problem itself; the return value is 0 or the first error.
  */
 struct manifest_object {
 	struct str api_version, kind;

@@ -62,7 +62,7 @@ struct reflector {
 	bool synced;
 	int64_t last_sign_us;
 	unsigned failures;			/* in a row; they make the pause longer */
-	unsigned refusals;			/* watches in a row that were answered with an error */
+	unsigned refusals;			/* watches in a row answered with an error */
 	uint64_t skipped;			/* objects that could not be read */
 	enum state next;			/* what the pause is before */
 	int reported;				/* the failure that was logged last; 0: none */

@@ -10,11 +10,11 @@
  *	list failed			abandon, list again after a pause
  *	410 for a continue token	abandon, list again at once, in one page
  *	watch ended in order		resume from the last event or bookmark
- *	watch broken, 401, 403, 429, 5xx	resume after a pause; from the third such answer on list
+ *	watch broken, 401, 403, 429, 5xx	resume after a pause; list after three such answers
  *	410, other errors, bad frames	list again after a pause (none for the first 410)
- * The pause grows from REFLECTOR_BACKOFF_MIN_MS to REFLECTOR_BACKOFF_MAX_MS, is stretched at random
- * by up to a half within that, never ends before Retry-After (at most REFLECTOR_BACKOFF_MAX_MS), and
- * starts small again after a watch that lived REFLECTOR_STABLE_MS.
+ * The pause grows from REFLECTOR_BACKOFF_MIN_MS to REFLECTOR_BACKOFF_MAX_MS, is stretched at
+ * random by up to a half within that, never ends before Retry-After (read up to
+ * REFLECTOR_BACKOFF_MAX_MS), and starts small again after a watch that lived REFLECTOR_STABLE_MS.
  */
 #ifndef CACHE_REFLECTOR_H
 #define CACHE_REFLECTOR_H
@@ -29,9 +29,9 @@
 #define REFLECTOR_LIST_TIMEOUT_MS 60000		/* without a byte of progress */
 #define REFLECTOR_WATCH_SECONDS 480		/* timeoutSeconds asked for; plus jitter */
 #define REFLECTOR_WATCH_JITTER 120		/* at most so many seconds more */
-#define REFLECTOR_WATCH_GRACE_MS 30000		/* a watch that outlives its time so long is broken */
+#define REFLECTOR_WATCH_GRACE_MS 30000		/* a watch this much overdue is broken */
 #define REFLECTOR_STABLE_MS 30000		/* a watch that lived so long was a good one */
-#define REFLECTOR_OPTIONAL_MS 180000		/* until a missing optional resource is asked for again */
+#define REFLECTOR_OPTIONAL_MS 180000		/* until a 404 is asked for again */
 #define REFLECTOR_ERROR_BODY_MAX 8192		/* bytes kept of a refusal, for the log */
 
 enum reflector_event { REFLECTOR_ADDED, REFLECTOR_MODIFIED, REFLECTOR_DELETED };
@@ -39,7 +39,7 @@ enum reflector_event { REFLECTOR_ADDED, REFLECTOR_MODIFIED, REFLECTOR_DELETED };
 struct reflector_sink {
 	/* A list begins; everything that it does not bring is gone at commit. */
 	void (*begin)(void *arg);
-	/* One object of the list. The cursor is at its message. An error skips the object (logged). */
+	/* One object of the list; the cursor is at its message. An error skips it (logged). */
 	int (*item)(void *arg, struct object_cursor *object);
 	/* The list is complete; reflector_is_synced() is true. */
 	void (*commit)(void *arg);
@@ -54,7 +54,7 @@ struct reflector_resource {
 	const char *path;		/* "/apis/rbac.authorization.k8s.io/v1/roles" */
 	const char *item_message;	/* schema name of one item: "rbac.v1.Role" */
 	const char *name;		/* for logs and metrics: "roles" */
-	bool optional;			/* 404 counts as synced and empty, asked again now and then */
+	bool optional;			/* 404: synced and empty, asked for again */
 };
 
 struct reflector;

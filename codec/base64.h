@@ -5,7 +5,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 
-/* Standard base64 (RFC 4648 section 4) with padding; line breaks are skipped, as Go does. ERR_SYNTAX. */
+/* Standard base64 (RFC 4648 section 4), padded; line breaks are skipped, as Go does. ERR_SYNTAX. */
 int base64_decode(struct str text, struct arena *a, struct str *out);
 
 #endif

@@ -53,7 +53,8 @@ int json_read(struct str text, json_t **out, int *line)
 	/* An integer beyond 64 bits: once more with all of them as reals. */
 	if (json_error_code(&error) == json_error_numeric_overflow)
 		*out = json_loadb(text.p, text.n,
-				  JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &error);
+				  JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL,
+				  &error);
 	if (line && error.line > 0)
 		*line = error.line;
 	return *out ? 0 : ERR_SYNTAX;

@@ -13,7 +13,12 @@
 void object_cursor_protobuf(struct object_cursor *c, const struct schema_message *m,
 			    const void *p, size_t n)
 {
-	*c = (struct object_cursor){ .message = m, .p = p, .end = n ? (const uint8_t *)p + n : p };
+	c->message = m;
+	c->depth = c->err = 0;
+	c->is_json = false;
+	c->p = p;
+	c->end = n ? c->p + n : c->p;
+	c->packed = c->packed_end = NULL;
 }
 
 /* How a field of that type is written; a repeated number may also come packed. */
@@ -111,8 +116,6 @@ static int read_bytes(struct object_cursor *c, struct object_field *f)
 	} else if (f->schema->type == SCHEMA_MESSAGE) {
 		f->type = OBJECT_MESSAGE;
 	}
-	f->p = (const uint8_t *)f->text.p;
-	f->n = f->text.n;
 	return rc < 0 ? rc : 1;
 }
 
@@ -185,7 +188,13 @@ int object_next(struct object_cursor *c, struct object_field *f)
 
 	if (c->err)
 		return c->err;
-	*f = (struct object_field){ .depth = c->depth, .is_json = c->is_json };
+	/* One by one: this is the hot path, and clearing all of it costs more than the reading. */
+	f->key = f->text = STR_NULL;
+	f->integer = 0;
+	f->real = 0;
+	f->json = NULL;
+	f->depth = c->depth;
+	f->is_json = c->is_json;
 	rc = c->is_json ? object_json_next(c, f) : next_protobuf(c, f);
 	if (rc < 0)
 		c->err = rc;
@@ -198,7 +207,7 @@ void object_enter(const struct object_field *f, struct object_cursor *sub)
 	if (f->is_json)
 		object_json_enter(f, sub);
 	else
-		object_cursor_protobuf(sub, f->schema->message, f->p, f->n);
+		object_cursor_protobuf(sub, f->schema->message, f->text.p, f->text.n);
 	sub->depth = f->depth + 1;
 	if (sub->depth > OBJECT_DEPTH_MAX)
 		sub->err = ERR_LIMIT;

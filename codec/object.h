@@ -13,9 +13,9 @@
  * kube-apiserver's decoder (spec 23 section 2): what is there twice is yielded twice, in order, and
  * the consumer lets the last scalar win and merges messages.  In JSON a null is an absent field, an
  * unknown member is skipped, an inlined message is yielded once with the members of its parent, and
- * a message whose JSON form is a scalar (times, quantities, int-or-string) yields the same fields as
- * its protobuf form, but that a quantity written as a number is OBJECT_INT or OBJECT_DOUBLE; free
- * JSON (RawExtension, FieldsV1) yields nothing.
+ * a message whose JSON form is a scalar (times, quantities, int-or-string) yields the fields of its
+ * protobuf form, but that a quantity written as a number is OBJECT_INT or OBJECT_DOUBLE; free JSON
+ * (RawExtension, FieldsV1) yields nothing.
  *
  * Bounds: nesting OBJECT_DEPTH_MAX (ERR_LIMIT); lengths are checked against the enclosing message
  * (ERR_SYNTAX, as for a value of the wrong type).
@@ -40,7 +40,7 @@ enum object_type {
 	OBJECT_BOOL,
 	OBJECT_DOUBLE,
 	OBJECT_MESSAGE,
-	OBJECT_MAP_ENTRY,	/* map<string,string>: key and text; map<string,message>: key and enter */
+	OBJECT_MAP_ENTRY,	/* key, and text (strings, bytes) or enter (messages) */
 };
 
 struct object_field {
@@ -52,30 +52,33 @@ struct object_field {
 	double real;
 	/* private to the reader */
 	const struct schema_field *schema;
-	const uint8_t *p;
-	size_t n;
-	json_t *json;			/* NULL with is_json: null in a list or map, an empty value */
-	bool is_json;
+	json_t *json;			/* NULL with is_json: null in a list or map */
 	int depth;
+	bool is_json;
 };
 
 struct object_cursor {
 	const struct schema_message *message;
 	int depth;
 	int err;
-	/* private: protobuf */
-	const uint8_t *p, *end;
-	const uint8_t *packed, *packed_end;	/* a packed list of numbers being yielded */
-	/* private: JSON */
+	/* private to the reader */
 	bool is_json;
-	json_t *json;				/* borrowed; NULL: an empty message */
-	void *iter;				/* member to come */
-	json_t *list;				/* repeated field being yielded element by element */
-	size_t list_at;
-	json_t *map;				/* map being yielded entry by entry */
-	void *map_iter;
-	const struct schema_field *many;	/* the field of packed, list or map */
 	uint16_t step;				/* over inlined fields, or a scalar form's fields */
+	const struct schema_field *many;	/* the field of packed, list or map */
+	union {
+		struct {
+			const uint8_t *p, *end;
+			const uint8_t *packed, *packed_end;	/* a list of numbers being yielded */
+		};
+		struct {
+			json_t *json;		/* borrowed; NULL: an empty message */
+			void *iter;		/* member to come */
+			json_t *list;		/* repeated field being yielded */
+			size_t list_at;
+			json_t *map;		/* map being yielded */
+			void *map_iter;
+		};
+	};
 };
 
 void object_cursor_protobuf(struct object_cursor *c, const struct schema_message *m,

@@ -45,17 +45,6 @@ const struct schema_message *schema_kind_find(struct str api_version, struct str
 	return NULL;
 }
 
-/* Numbers ascend from at least 1, so that field n is never behind index n - 1. */
-const struct schema_field *schema_field_by_number(const struct schema_message *m, uint32_t number)
-{
-	size_t i = number < m->field_count ? number : m->field_count;
-
-	for (; i > 0 && m->fields[i - 1].number >= number; i--)
-		if (m->fields[i - 1].number == number)
-			return &m->fields[i - 1];
-	return NULL;
-}
-
 const struct schema_field *schema_field_by_name(const struct schema_message *m, struct str name)
 {
 	size_t lo = 0, hi = m->field_count;

@@ -27,7 +27,7 @@ struct schema_message;
 struct schema_field {
 	uint32_t number;
 	const char *name;			/* JSON member */
-	enum schema_type type;			/* of the value, for a map: of its values in map_value */
+	enum schema_type type;			/* of a map's values: map_value */
 	enum schema_type map_value;
 	const struct schema_message *message;	/* SCHEMA_MESSAGE, or maps of messages */
 	bool repeated, is_inline, pointer;
@@ -45,7 +45,19 @@ struct schema_message {
 const struct schema_message *schema_message_find(const char *name);
 /* The message of a kind: ("v1", "Pod"), ("rbac.authorization.k8s.io/v1", "Role"). NULL: unknown. */
 const struct schema_message *schema_kind_find(struct str api_version, struct str kind);
-const struct schema_field *schema_field_by_number(const struct schema_message *m, uint32_t number);
+/* NULL when the message has no such field. */
 const struct schema_field *schema_field_by_name(const struct schema_message *m, struct str name);
+
+/* Numbers ascend from at least 1, so that field n is never behind index n - 1. */
+static inline const struct schema_field *
+schema_field_by_number(const struct schema_message *m, uint32_t number)
+{
+	size_t i = number < m->field_count ? number : m->field_count;
+
+	for (; i > 0 && m->fields[i - 1].number >= number; i--)
+		if (m->fields[i - 1].number == number)
+			return &m->fields[i - 1];
+	return NULL;
+}
 
 #endif

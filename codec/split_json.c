@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A scanner that knows brackets and strings.  In a list it looks at the member names of the outermost
- * object, keeps the value of "metadata" and each element of "items", and skips the rest; in a
- * sequence of values it keeps each outermost object.  What it keeps is complete as soon as the
+ * A scanner that knows brackets and strings.  In a list it looks at the member names of the
+ * outermost object, keeps the value of "metadata" and each element of "items", and skips the rest;
+ * in a sequence of values it keeps each outermost object.  What it keeps is complete as soon as the
  * bracket that opened it is closed.
  */
 #include "config.h"

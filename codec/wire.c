@@ -23,20 +23,6 @@ int wire_varint_long(const uint8_t **p, const uint8_t *end, uint64_t *out)
 	return ERR_SYNTAX;
 }
 
-int wire_bytes(const uint8_t **p, const uint8_t *end, struct str *out)
-{
-	uint64_t n;
-	int rc = wire_varint(p, end, &n);
-
-	if (rc < 0)
-		return rc;
-	if (n > (uint64_t)(end - *p))
-		return ERR_SYNTAX;
-	*out = str_make((const char *)*p, (size_t)n);
-	*p += n;
-	return 0;
-}
-
 /* The value of a field of that type; *depth counts the groups that are open. */
 static int skip_value(const uint8_t **p, const uint8_t *end, unsigned type, size_t *depth)
 {

@@ -33,7 +33,20 @@ static inline int wire_varint(const uint8_t **p, const uint8_t *end, uint64_t *o
 }
 
 /* A length and that many bytes. */
-int wire_bytes(const uint8_t **p, const uint8_t *end, struct str *out);
+static inline int wire_bytes(const uint8_t **p, const uint8_t *end, struct str *out)
+{
+	uint64_t n;
+	int rc = wire_varint(p, end, &n);
+
+	if (rc < 0)
+		return rc;
+	if (n > (uint64_t)(end - *p))
+		return ERR_SYNTAX;
+	*out = str_make((const char *)*p, (size_t)n);
+	*p += n;
+	return 0;
+}
+
 /* One whole field, tag included; groups to the end tag that balances them, numbers not compared. */
 int wire_skip(const uint8_t **p, const uint8_t *end);
 

@@ -86,7 +86,8 @@ static int add_anchor(struct reader *r, const yaml_event_t *e, const char *name,
 		return fail(r, e, ERR_LIMIT, "too many anchors");
 	if (!r->anchors)
 		r->anchors = xcalloc(ANCHORS_MAX, sizeof(*r->anchors));
-	r->anchors[r->anchor_count++] = (struct anchor){ xstrdup(name), json_incref(v), nodes, height };
+	r->anchors[r->anchor_count++] = (struct anchor){ xstrdup(name), json_incref(v), nodes,
+							       height };
 	return 0;
 }
 
@@ -151,7 +152,7 @@ static int put_member(struct reader *r, const yaml_event_t *e, struct frame *f, 
 	free(f->key);
 	f->key = NULL;
 	f->is_merge = false;
-	return fits ? 0 : fail(r, e, ERR_SYNTAX, "a merge key needs a mapping or a list of mappings");
+	return fits ? 0 : fail(r, e, ERR_SYNTAX, "a merge key needs one or more mappings");
 }
 
 /* A complete value goes where it belongs; takes over v. */

@@ -145,8 +145,8 @@ static void check_split(enum split_format format, struct str text, int rc, const
 static void test_split_json_list(void)
 {
 	static const struct { const char *text; int rc; const char *items; } rows[] = {
-		{ "{\"kind\":\"RoleList\",\"metadata\":{\"resourceVersion\":\"5\"},\"items\":[{\"a\":1},"
-		  "{\"b\":[{}]}]}\n", 0,
+		{ "{\"kind\":\"RoleList\",\"metadata\":{\"resourceVersion\":\"5\"},\"items\":["
+		  "{\"a\":1},{\"b\":[{}]}]}\n", 0,
 		  "M<{\"resourceVersion\":\"5\"}>I<{\"a\":1}>I<{\"b\":[{}]}>" },
 		{ "{\"items\":[ {} , {} ],\"metadata\":{}}", 0, "I<{}>I<{}>M<{}>" },
 		{ "{\"items\":null,\"metadata\":{}}", 0, "M<{}>" },
@@ -157,7 +157,8 @@ static void test_split_json_list(void)
 		  "I<{\"items\":[{}],\"metadata\":{}}>" },
 		{ "{\"a very long member name\":{},\"metadata\":{}}", 0, "M<{}>" },
 		{ "{\"items\":[{\"stop\":1},{}]}", ERR_REFUSED, "I<{\"stop\":1}>" },
-		{ "{\"items\":[{\"a\":\"0123456789012345678901234567890123456789\"}]}", ERR_LIMIT, "" },
+		{ "{\"items\":[{\"a\":\"0123456789012345678901234567890123456789\"}]}", ERR_LIMIT,
+		  "" },
 		{ "{\"items\":[1]}", ERR_SYNTAX, "" },
 		{ "{\"items\":[\"a\"]}", ERR_SYNTAX, "" },
 		{ "{\"items\":[[]]}", ERR_SYNTAX, "" },
@@ -213,12 +214,19 @@ static void test_split_depth(void)
 	strbuf_fini(&out);
 }
 
+struct bytes_row {
+	const char *name;
+	struct str text;
+	int rc;
+	const char *items;
+};
+
 static void test_split_protobuf_list(void)
 {
 #define ENV "k8s\0\x0a\x05\x0a\x03kkk"		/* the magic and a typeMeta that is skipped */
-	static const struct { const char *name; struct str text; int rc; const char *items; } rows[] = {
-		{ "two items", STR(ENV "\x12\x0c\x0a\x02rv\x12\x01" "a" "\x12\x03" "bcd" "\x1a\x00\x22\x00"),
-		  0, "M<rv>I<a>I<bcd>" },
+	static const struct bytes_row rows[] = {
+		{ "two items", STR(ENV "\x12\x0c\x0a\x02rv\x12\x01" "a" "\x12\x03" "bcd"
+				   "\x1a\x00\x22\x00"), 0, "M<rv>I<a>I<bcd>" },
 		{ "empty items", STR(ENV "\x12\x06\x12\x00\x0a\x00\x12\x00"), 0, "I<>M<>I<>" },
 		{ "no raw", STR(ENV), 0, "" },
 		{ "empty raw", STR(ENV "\x12\x00"), 0, "" },
@@ -240,7 +248,8 @@ static void test_split_protobuf_list(void)
 		{ "cut in an item", STR(ENV "\x12\x0c\x12\x02" "a"), ERR_SYNTAX, "" },
 		{ "cut in the trailer", STR(ENV "\x12\x00\x1a\x01"), ERR_SYNTAX, "" },
 		{ "too large", STR(ENV "\x12\x7f\x12\x29"), ERR_LIMIT, "" },
-		{ "length of 2^63", STR(ENV "\x12\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01\x12\x01z"),
+		{ "length of 2^63", STR(ENV
+		  "\x12\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01\x12\x01z"),
 		  ERR_SYNTAX, "I<z>" },
 		{ "varint without end", STR(ENV "\x12\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01"),
 		  ERR_SYNTAX, "" },
@@ -254,7 +263,7 @@ static void test_split_protobuf_list(void)
 
 static void test_split_frames(void)
 {
-	static const struct { const char *name; struct str text; int rc; const char *items; } rows[] = {
+	static const struct bytes_row rows[] = {
 		{ "none", STR(""), 0, "" },
 		{ "three", STR("\0\0\0\1a\0\0\0\0\0\0\0\3bcd"), 0, "I<a>I<>I<bcd>" },
 		{ "cut in the length", STR("\0\0\0\1a\0\0"), ERR_SYNTAX, "I<a>" },

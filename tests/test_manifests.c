@@ -96,7 +96,8 @@ static void test_objects(void)
 	check_file("apiVersion: v1\nkind: Pod\nmetadata: {name: p}\n---\n"
 		   "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\n---\n"
 		   "apiVersion: example.org/v1\nkind: Thing\n", 0,
-		   "v1 Pod:p@1+ rbac.authorization.k8s.io/v1 Role:@5+ example.org/v1 Thing:@8 ", "");
+		   "v1 Pod:p@1+ rbac.authorization.k8s.io/v1 Role:@5+ "
+		   "example.org/v1 Thing:@8 ", "");
 	check_file("", 0, "", "");
 	check_file("{\"apiVersion\":\"v1\",\"kind\":\"Pod\"}\n", 0, "v1 Pod:@1+ ", "");
 }
@@ -184,8 +185,8 @@ static void test_folder(void)
 int main(void)
 {
 	static const struct tap_test tests[] = {
-		TAP(test_objects), TAP(test_lists), TAP(test_lists_within_lists), TAP(test_problems),
-		TAP(test_missing_file), TAP(test_folder), TAP_END
+		TAP(test_objects), TAP(test_lists), TAP(test_lists_within_lists),
+		TAP(test_problems), TAP(test_missing_file), TAP(test_folder), TAP_END
 	};
 	int rc;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The generated tables against codec/schema.json, read as JSON here and line by line by awk there. */
+/* The generated tables against codec/schema.json, read as JSON here and by awk there. */
 #include "config.h"
 
 #include "codec/schema.h"
