@@ -19,6 +19,7 @@ static void test_str_compare(void)
 	ok(str_eq_nocase(STR("aZ-9"), STR("Az-9")) && !str_eq_nocase(STR("@"), STR("`")));
 	ok(!str_eq_nocase(STR("a"), STR("ab")));
 	ok(str_has_prefix(STR("abc"), STR("ab")) && str_has_prefix(STR("a"), STR_NULL));
+	ok(str_has_prefix(STR("ab"), STR("ab")) && str_has_suffix(STR("ab"), STR("ab")));
 	ok(!str_has_prefix(STR("a"), STR("ab")) && !str_has_prefix(STR("Ab"), STR("ab")));
 	ok(str_has_prefix_nocase(STR("Bearer x"), STR("bearer ")));
 	ok(str_has_suffix(STR("abc"), STR("bc")) && !str_has_suffix(STR("c"), STR("bc")));
@@ -75,6 +76,7 @@ static void test_str_numbers_and_utf8(void)
 	ok(!str_is_utf8(STR("\xc0\x80")) && !str_is_utf8(STR("\xf4\x90\x80\x80")));
 	ok(!str_is_utf8(STR("\xe0\x80\x80")) && !str_is_utf8(STR("\xf0\x80\x80\x80")));
 	ok(!str_is_utf8(STR("\xe2(\xa1")));
+	ok(str_is_utf8(STR("\xe0\xa0\x80\xed\x9f\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf")));
 }
 
 static void test_list(void)

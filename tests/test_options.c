@@ -88,7 +88,7 @@ static void test_short_flags(void)
 		int v;
 		bool help;
 	} rows[] = {
-		{ "-v=4", 4, false }, { "-v4", 4, false }, { "-v|4", 4, false },
+		{ "-v=4", 4, false }, { "-v42", 42, false }, { "-v|4", 4, false },
 		{ "--v=4", 4, false }, { "-h", 0, true }, { "-hv4", 4, true },
 		{ "-hv|4", 4, true }, { "-h=true", 0, true },
 		{ "-h=false", 0, false }, { "--help", 0, true }, { "--help=false", 0, false },

@@ -166,6 +166,9 @@ static const struct {
 	{ "--admission-control=AlwaysAdmit|--enable-admission-plugins=Priority",
 	  "--admission-control: admission-control and enable-admission-plugins/"
 	  "disable-admission-plugins flags are mutually exclusive\n" },
+	{ "--admission-control=AlwaysAdmit|--disable-admission-plugins=Priority",
+	  "--admission-control: admission-control and enable-admission-plugins/"
+	  "disable-admission-plugins flags are mutually exclusive\n" },
 	{ "--enable-admission-plugins=Priority,EventRateLimit,LimitRanger,EventRateLimit"
 	  "|--disable-admission-plugins=LimitRanger,PodSecurity,EventRateLimit",
 	  "--enable-admission-plugins: [EventRateLimit LimitRanger] in "
@@ -303,6 +306,24 @@ static void test_upstream_urls(void)
 	       ERR_SYNTAX);
 }
 
+static void test_host_and_port(void)
+{
+	char *host = NULL;
+	uint16_t port = 7;
+
+	int_is(options_host_port_parse(STR(""), &host, &port), ERR_SYNTAX);
+	int_is(options_host_port_parse(STR("a:b"), &host, &port), ERR_SYNTAX);
+	ok(!host && port == 7);
+	int_is(options_host_port_parse(STR("a"), &host, &port), 0);
+	cstr_is(host, "a");
+	int_is(port, 7);
+	free(host);
+	int_is(options_host_port_parse(STR("[::]:8"), &host, &port), 0);
+	cstr_is(host, "::");
+	int_is(port, 8);
+	free(host);
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -313,6 +334,7 @@ int main(void)
 		TAP(test_warnings),
 		TAP(test_parsed_forms),
 		TAP(test_upstream_urls),
+		TAP(test_host_and_port),
 		TAP_END
 	};
 

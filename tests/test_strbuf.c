@@ -122,6 +122,22 @@ static void test_grows_and_stays_terminated(void)
 	ok(!b.p && !b.n);
 }
 
+/* Around the sizes where the buffer grows. */
+static void test_addf_of_any_length(void)
+{
+	for (int n = 0; n < 300; n++) {
+		struct strbuf b = STRBUF_INIT;
+
+		strbuf_addf(&b, "%.*s", 3, "abc");
+		strbuf_addf(&b, "%*s", n, "");
+		strbuf_addf(&b, "%s", "z");
+		if (!int_is(b.n, n + 4) || !int_is(strlen(b.p), n + 4))
+			tap_note("n is %d", n);
+		ok(b.p[n + 3] == 'z');
+		strbuf_fini(&b);
+	}
+}
+
 static void test_reserve_gives_room(void)
 {
 	struct strbuf b = STRBUF_INIT;
@@ -158,6 +174,7 @@ int main(void)
 		TAP(test_json_string),
 		TAP(test_forbidden_message_escapes),
 		TAP(test_grows_and_stays_terminated),
+		TAP(test_addf_of_any_length),
 		TAP(test_reserve_gives_room),
 		TAP(test_detach_gives_the_string_away),
 		TAP_END

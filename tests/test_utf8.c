@@ -31,6 +31,7 @@ static void test_decode(void)
 		{ STR("\xe0\x9f\xbf"), 0, 0 },
 		{ STR("\xf0\x8f\xbf\xbf"), 0, 0 },
 		{ STR("\xed\xa0\x80"), 0, 0 },
+		{ STR("\xed\xbf\xbf"), 0, 0 },
 		{ STR("\xf4\x90\x80\x80"), 0, 0 },
 		{ STR("\xf5\x80\x80\x80"), 0, 0 },
 		{ STR("\xff"), 0, 0 },
