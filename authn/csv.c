@@ -104,8 +104,11 @@ static int continue_line(struct csv_reader *r, struct cursor *c)
 		strbuf_add_char(&r->record, '\n');
 		c->column++;
 		if (read_line(r, c)) {
-			c->line++;
-			c->column = 1;
+			/* Nothing but a CR at the end of the text is no line to Go. */
+			if (c->rest.n || c->has_newline) {
+				c->line++;
+				c->column = 1;
+			}
 			return 0;
 		}
 	}

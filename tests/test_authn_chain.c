@@ -637,7 +637,8 @@ static const struct strip_case strip_cases[] = {
 	  "X-Remote-Group: d\nx-remote-group: e\nHost: h", "Host: h\n" },
 	{ "every extra", "X-Remote-Extra-: a\nx-remote-extra-scopes: b\nX-REMOTE-EXTRA-a%2fb: c",
 	  "" },
-	{ "underscores are another name", "X_Remote_User: a\nX-Remote_Group: b\nX_REMOTE_EXTRA_A: c",
+	{ "underscores are another name",
+	  "X_Remote_User: a\nX-Remote_Group: b\nX_REMOTE_EXTRA_A: c",
 	  "X_Remote_User: a\nX-Remote_Group: b\nX_REMOTE_EXTRA_A: c\n" },
 	{ "longer and shorter names stay", "X-Remote-Users: a\nX-Remote-Extra: b\nX-Remote: c\n"
 	  "X-Authorization: d", "X-Remote-Users: a\nX-Remote-Extra: b\nX-Remote: c\n"
@@ -669,7 +670,8 @@ static void test_strip(void)
 		add_fields(&h, strip_cases[i].before);
 		authn_strip_credentials(&h);
 		for (size_t f = 0; f < h.n; f++)
-			strbuf_addf(&got, "%.*s: %.*s\n", STR_ARG(h.v[f].name), STR_ARG(h.v[f].value));
+			strbuf_addf(&got, "%.*s: %.*s\n", STR_ARG(h.v[f].name),
+				    STR_ARG(h.v[f].value));
 		str_is(strbuf_str(&got), str_from(strip_cases[i].after));
 		strbuf_fini(&got);
 		arena_fini(&a);

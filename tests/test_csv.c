@@ -69,6 +69,8 @@ static const struct csv_case cases[] = {
 	  "x/!parse error on line 2, column 6: extraneous or missing \" in quoted-field" },
 	{ "quote never closed, no newline", "\"a",
 	  "!parse error on line 1, column 3: extraneous or missing \" in quoted-field" },
+	{ "quote never closed, a CR at the end", "\"a\n\r",
+	  "!parse error on line 1, column 4: extraneous or missing \" in quoted-field" },
 	{ "bad quote on a later line", "\"a\nb\"c\n",
 	  "!record on line 1; parse error on line 2, column 2: "
 	  "extraneous or missing \" in quoted-field" },
