@@ -536,7 +536,8 @@ static int get_field(const struct object_cursor *c, const struct object_field *f
 		object_enter(f, &sub);
 		return get_message(&sub, into);
 	}
-	v = get_value(f, is_map ? s->map_value : s->type, is_map || s->repeated || s->pointer, &err);
+	v = get_value(f, is_map ? s->map_value : s->type, is_map || s->repeated || s->pointer,
+		      &err);
 	if (err || !v) {
 		json_decref(v);
 		return err;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "tests/upstream/openapi.h"
 #include "tests/upstream/reply.h"
 
 static json_t *group_version(const struct kind *k)
@@ -154,88 +155,6 @@ static void reply_version(struct call *c)
 		"linux/amd64"));
 }
 
-/*
- * The smallest OpenAPI v2 document, as protobuf {1 swagger, 2 info {1 title, 2 version}}: kubectl
- * finds no schema of a kind in it and leaves validation to the server.
- */
-static void reply_openapi_v2(struct call *c)
-{
-	static const char protobuf[] = "\x0a\x03" "2.0" "\x12\x0c" "\x0a\x04" "test" "\x12\x04" "1.36";
-
-	if (str_find_str(call_header(c, "Accept"), STR("openapi")) >= 0)
-		reply_bytes(c, 200,
-			    STR("application/com.github.proto-openapi.spec.v2.v1.0+protobuf"),
-			    str_make(protobuf, sizeof(protobuf) - 1));
-	else
-		reply_json(c, 200, json_pack("{s:s, s:{s:s, s:s}, s:{}}", "swagger", "2.0", "info",
-			"title", "test", "version", "1.36", "paths"));
-}
-
-static void openapi_key(char *out, size_t size, const struct kind *k)
-{
-	if (*k->group)
-		snprintf(out, size, "apis/%s/%s", k->group, k->version);
-	else
-		snprintf(out, size, "api/%s", k->version);
-}
-
-static void reply_openapi_v3_index(struct call *c)
-{
-	json_t *paths = json_object();
-	char key[96], url[128];
-
-	for (size_t i = 0; i < kinds_count; i++) {
-		if (i && !begins_group(i))
-			continue;
-		openapi_key(key, sizeof(key), &kinds[i]);
-		snprintf(url, sizeof(url), "/openapi/v3/%s?hash=1", key);
-		json_object_set_new(paths, key, json_pack("{s:s}", "serverRelativeURL", url));
-	}
-	reply_json(c, 200, json_pack("{s:o}", "paths", paths));
-}
-
-static json_t *query_parameter(const char *name)
-{
-	return json_pack("{s:s, s:s, s:{s:s}}", "name", name, "in", "query", "schema", "type",
-			 "string");
-}
-
-/*
- * One PATCH per kind with the parameters dryRun and fieldValidation: what kubectl looks up before
- * it leaves validation and dry runs to the server.
- */
-static json_t *openapi_path(const struct kind *k)
-{
-	return json_pack("{s:{s:[o, o], s:{s:{s:s}}, s:{s:s, s:s, s:s}}}", "patch", "parameters",
-		query_parameter("dryRun"), query_parameter("fieldValidation"), "responses", "200",
-		"description", "OK", "x-kubernetes-group-version-kind", "group", k->group,
-		"version", k->version, "kind", k->kind);
-}
-
-static void reply_openapi_v3(struct call *c, struct str wanted)
-{
-	json_t *paths = json_object();
-	char key[96], path[256];
-
-	for (size_t i = 0; i < kinds_count; i++) {
-		const struct kind *k = &kinds[i];
-
-		openapi_key(key, sizeof(key), k);
-		if (!str_eq(wanted, str_from(key)))
-			continue;
-		snprintf(path, sizeof(path), "/%s/%s%s/{name}", key,
-			 kind_is_namespaced(k) ? "namespaces/{namespace}/" : "", k->resource);
-		json_object_set_new(paths, path, openapi_path(k));
-	}
-	if (json_object_size(paths)) {
-		reply_json(c, 200, json_pack("{s:s, s:{s:s, s:s}, s:o}", "openapi", "3.0.0",
-			"info", "title", "test", "version", "1.36", "paths", paths));
-	} else {
-		json_decref(paths);
-		reply_text(c, 404, "404 page not found\n");
-	}
-}
-
 static void reply_paths(struct call *c)
 {
 	static const char *const others[] = { "/healthz", "/livez", "/openapi/v2", "/openapi/v3",
@@ -300,12 +219,8 @@ bool discovery_call(struct call *c)
 		reply_groups(c);
 	else if (str_eq(path, STR("/api/v1")))
 		reply_resources(c, STR_NULL, STR("v1"));
-	else if (str_eq(path, STR("/openapi/v2")))
-		reply_openapi_v2(c);
-	else if (str_eq(path, STR("/openapi/v3")))
-		reply_openapi_v3_index(c);
-	else if (str_has_prefix(path, STR("/openapi/v3/")))
-		reply_openapi_v3(c, str_skip(path, 12));
+	else if (str_has_prefix(path, STR("/openapi/")))
+		openapi_call(c, path);
 	else
 		return group_call(c, path);
 	return true;

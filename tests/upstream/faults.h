@@ -24,7 +24,7 @@ enum fault_mode {
 	FAULT_WATCH_END,	/* a watch ends after its first `bytes` events */
 	FAULT_EARLY,		/* answers with `code` before the request's body is read */
 	FAULT_INFORM,		/* sends `code` (1xx) before the proper answer */
-	FAULT_RAW,		/* sends `raw` bytes as they are instead of an answer, then closes */
+	FAULT_RAW,		/* sends the `raw` bytes instead of an answer, then closes */
 };
 
 struct fault {

@@ -66,10 +66,8 @@ bool rest_selectors_read(struct rest *r, struct rest_selectors *out)
 	for (size_t i = 0; i < out->fields.n; i++) {
 		if (field_is_known(r->kind, out->fields.v[i].key))
 			continue;
-		reply_error(c, 400, NULL, "Unable to find \"%s, Resource=%s\" that match label "
-			    "selector \"%.*s\", field selector \"%.*s\": field label not "
-			    "supported: %.*s", kind_api_version(r->kind), r->kind->resource,
-			    STR_ARG(labels), STR_ARG(fields), STR_ARG(out->fields.v[i].key));
+		reply_error(c, 400, NULL, "field label not supported: %.*s",
+			    STR_ARG(out->fields.v[i].key));
 		return false;
 	}
 	out->any = out->labels.n || out->fields.n;

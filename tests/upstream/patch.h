@@ -8,7 +8,10 @@
 /* Changes target in place. Strings that do not fit are ignored, as there is no type to check. */
 void patch_merge(json_t *target, const json_t *patch);
 void patch_strategic(json_t *target, json_t *patch);
-/* Operations in order on *target, which may be replaced. ERR_SYNTAX, ERR_NOT_FOUND, ERR_REFUSED (a test failed). */
+/*
+ * Operations in order on *target, which may be replaced.
+ * ERR_SYNTAX, ERR_NOT_FOUND, ERR_REFUSED (a test operation failed).
+ */
 int patch_json(json_t **target, const json_t *operations);
 
 #endif

@@ -51,7 +51,7 @@ struct server {
 	struct faults faults;
 	struct policy *policy;		/* owned; NULL: everything is allowed */
 	struct map seen;		/* "METHOD path" -> struct seen */
-	char *last_head;		/* owned JSON text of the latest request that was no control */
+	char *last_head;		/* owned: JSON of the latest request, controls left out */
 	struct list connections;
 	struct list calls;
 	struct list watches;

@@ -204,8 +204,9 @@ static void insert(struct store_table *t, size_t at, char *key, json_t *object)
 
 json_t *store_put(struct store *s, const struct kind *k, json_t *object)
 {
-	struct str ns = kind_is_namespaced(k) ? object_text(object, "metadata.namespace") : STR_NULL;
-	char *key = make_key(ns, object_text(object, "metadata.name"));
+	struct str ns = object_text(object, "metadata.namespace");
+	char *key = make_key(kind_is_namespaced(k) ? ns : STR_NULL,
+			     object_text(object, "metadata.name"));
 	struct store_entry *e;
 	size_t at;
 	json_t *before = NULL;

@@ -81,6 +81,6 @@ json_t *object_at(const json_t *object, const char *path);
 json_t *object_metadata(json_t *object);	/* made when absent */
 /* "2026-01-02T03:04:05Z" as a JSON string. */
 json_t *object_time(const struct clock *clock);
-json_t *json_str(struct str s);			/* a new string; bytes that are not UTF-8 become '?' */
+json_t *json_str(struct str s);			/* a new string; what is not UTF-8 becomes '?' */
 
 #endif

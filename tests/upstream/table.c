@@ -131,8 +131,10 @@ static json_t *cell_node_status(const json_t *object, const char *path, const st
 		if (str_eq(object_text(one, "type"), STR("Ready")))
 			status = str_eq(object_text(one, "status"), STR("True")) ? "Ready" :
 										   "NotReady";
-	snprintf(text, sizeof(text), "%s%s", status,
-		 json_is_true(object_at(object, "spec.unschedulable")) ? ",SchedulingDisabled" : "");
+	if (json_is_true(object_at(object, "spec.unschedulable")))
+		snprintf(text, sizeof(text), "%s,SchedulingDisabled", status);
+	else
+		snprintf(text, sizeof(text), "%s", status);
 	return json_string(text);
 }
 
@@ -241,7 +243,8 @@ static const struct columns columns[] = {
 	{ "namespaces", { NAME, TEXT("Status", "status.phase"), AGE } },
 	{ "nodes", { NAME, { "Status", "string", "", 0, cell_node_status, "" },
 		     { "Roles", "string", "", 0, cell_node_roles, "" }, AGE,
-		     { "Version", "string", "", 0, cell_or_blank, "status.nodeInfo.kubeletVersion" },
+		     { "Version", "string", "", 0, cell_or_blank,
+		       "status.nodeInfo.kubeletVersion" },
 		     WIDE("OS-Image", "status.nodeInfo.osImage") } },
 	{ "pods", { NAME, { "Ready", "string", "", 0, cell_pod_ready, "" },
 		    TEXT("Status", "status.phase"),

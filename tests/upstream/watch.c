@@ -267,8 +267,8 @@ static bool check_options(struct rest *r, bool initial, struct str asked)
 	if (initial != (match.n != 0) ||
 	    (initial && !str_eq(match, STR("NotOlderThan")))) {
 		reply_error(r->call, 422, "Invalid", "ListOptions.meta.k8s.io \"\" is invalid: "
-			    "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for "
-			    "watch unless sendInitialEvents is provided");
+			    "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden "
+			    "for watch unless sendInitialEvents is provided");
 		return false;
 	}
 	if (asked.n && str_to_u64(asked, &version)) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Watches: from a resource version, or from the state as it is, until time is up or the client goes. */
+/* Watches: from a resource version or the state as it is, until time is up or the client goes. */
 #ifndef TESTS_UPSTREAM_WATCH_H
 #define TESTS_UPSTREAM_WATCH_H
 

@@ -187,7 +187,8 @@ static void prepare_pod(json_t *object)
 
 static void prepare_csr(json_t *object, const struct user *u)
 {
-	json_t *spec = member_object(object, "spec"), *groups = json_array(), *extra = json_object();
+	json_t *spec = member_object(object, "spec"), *groups = json_array();
+	json_t *extra = json_object();
 
 	for (size_t i = 0; i < u->group_count; i++)
 		json_array_append_new(groups, json_str(u->groups[i]));
@@ -337,8 +338,8 @@ bool rest_check_version(struct rest *r, const json_t *old, const json_t *changed
 	const char *what = kind_group_resource(r->kind);
 
 	if (uid.n && !str_eq(uid, old_uid)) {
-		reply_object_error(r->call, 409, "Conflict", r->kind, r->name, "Operation cannot be "
-				   "fulfilled on %s \"%.*s\": Precondition failed: UID in "
+		reply_object_error(r->call, 409, "Conflict", r->kind, r->name, "Operation cannot "
+				   "be fulfilled on %s \"%.*s\": Precondition failed: UID in "
 				   "precondition: %.*s, UID in object meta: %.*s", what,
 				   STR_ARG(r->name), STR_ARG(uid), STR_ARG(old_uid));
 		return false;
@@ -500,7 +501,8 @@ static json_t *apply_patch(struct rest *r, enum patch_type type, json_t *old, js
 	if (rc || !json_is_object(changed)) {
 		reply_object_error(r->call, rc == ERR_SYNTAX ? 400 : 422,
 				   rc == ERR_SYNTAX ? "BadRequest" : "Invalid", r->kind, r->name,
-				   "the server rejected our request due to an error in our request");
+				   "the server rejected our request due to an error in our "
+				   "request");
 		json_decref(changed);
 		return NULL;
 	}
