@@ -53,6 +53,9 @@ static void test_big_allocations_keep_the_current_block(void)
 	ok(next == small + 16);
 	ok(arena_size(&a) >= 1004096 && arena_size(&a) < 1010000);
 	arena_fini(&a);
+	arena_alloc(&a, 16);
+	int_is(arena_size(&a), 4096);
+	arena_fini(&a);
 
 	big = arena_alloc(&a, 5000);
 	memset(big, 'x', 5000);

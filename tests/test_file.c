@@ -198,6 +198,9 @@ static void test_watch_folder(void)
 	int_is(look(w), 0);
 	write_file("d/a", STR("2"), 2);
 	int_is(look(w), 1);
+	write_file("beside", STR("1"), 1);
+	int_is(look(w), 0);
+	unlink(path("beside"));
 	write_file("d/c", STR("1"), 1);
 	int_is(look(w), 1);
 	ok(!rename(path("d/c"), path("d/e")));

@@ -204,7 +204,7 @@ static void test_checks(void)
 		{ flag_ip_check, "1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa",
 		  "failed to parse IP: \"1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa\"" },
 		{ flag_map_check, "", NULL },
-		{ flag_map_check, "a=b,,c=,d=e=f", NULL },
+		{ flag_map_check, "a=b,,c=,d=e=f,=g", NULL },
 		{ flag_map_check, "a=b,c", "malformed pair, expect string=string" },
 	};
 
