@@ -44,15 +44,35 @@ type difference struct {
 }
 
 func (d difference) String() string {
-	return fmt.Sprintf("%s: direct %s, proxy %s", d.aspect, excerpt(d.direct), excerpt(d.proxied))
+	from := commonPrefix(d.direct, d.proxied)
+	return fmt.Sprintf("%s: direct %s, proxy %s", d.aspect, excerpt(d.direct, from),
+		excerpt(d.proxied, from))
 }
 
-func excerpt(s string) string {
-	const limit = 300
-	if len(s) > limit {
-		s = s[:limit] + "…"
+func commonPrefix(a, b string) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
 	}
-	return fmt.Sprintf("%q", s)
+	return n
+}
+
+// excerpt is the part of a text around the place where it begins to differ.
+func excerpt(s string, from int) string {
+	const before, limit = 80, 300
+	start := max(0, from-before)
+	if len(s) <= limit {
+		start = 0
+	}
+	cut := s[start:min(len(s), start+limit)]
+	mark := ""
+	if start > 0 {
+		mark = "…"
+	}
+	if start+limit < len(s) {
+		return fmt.Sprintf("%s%q…", mark, cut)
+	}
+	return fmt.Sprintf("%s%q", mark, cut)
 }
 
 type comparison struct{ found []difference }
@@ -204,6 +224,9 @@ var changing = map[string]bool{
 	"remainingItemCount": true, "startTime": true, "lastTransitionTime": true,
 }
 
+// age is what tables show for a time.
+var age = regexp.MustCompile(`^([0-9]+[smhd])+$`)
+
 // unordered are lists that the server fills in the order of a hash table.
 var unordered = map[string]bool{"resourceRules": true, "nonResourceRules": true}
 
@@ -223,6 +246,9 @@ func normalise(value any, name string) any {
 	case []any:
 		for i := range v {
 			v[i] = normalise(v[i], name)
+			if text, ok := v[i].(string); ok && name == "cells" && age.MatchString(text) {
+				v[i] = "(age)"
+			}
 		}
 		if unordered[name] {
 			slices.SortFunc(v, func(a, b any) int {

@@ -163,7 +163,7 @@ func (e *expectation) check(c *client, server *endpoint) (r result) {
 	a := c.send(server, &e.testCase)
 	if a.err != "" || a.status != e.status {
 		r.lines = append(r.lines, fmt.Sprintf("status %d %s, expected %d: %s", a.status, a.err,
-			e.status, excerpt(string(a.body))))
+			e.status, excerpt(string(a.body), 0)))
 		return r
 	}
 	challenge := a.header.Get("WWW-Authenticate")
@@ -171,7 +171,7 @@ func (e *expectation) check(c *client, server *endpoint) (r result) {
 		r.lines = append(r.lines, fmt.Sprintf("WWW-Authenticate is %q", challenge))
 	}
 	if e.status >= 400 && !strings.Contains(string(a.body), `"kind":"Status"`) {
-		r.lines = append(r.lines, "no Status object: "+excerpt(string(a.body)))
+		r.lines = append(r.lines, "no Status object: "+excerpt(string(a.body), 0))
 	}
 	return r
 }
