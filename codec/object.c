@@ -145,10 +145,12 @@ static int read_field(struct object_cursor *c, unsigned wire, struct object_fiel
 	if (wire != WIRE_BYTES || !f->schema->repeated)
 		return ERR_SYNTAX;
 	rc = wire_bytes(&c->p, c->end, &packed);
+	if (rc < 0)
+		return rc;
 	c->many = f->schema;
 	c->packed = (const uint8_t *)packed.p;
-	c->packed_end = c->packed + (rc < 0 ? 0 : packed.n);
-	return rc;
+	c->packed_end = c->packed + packed.n;
+	return 0;
 }
 
 static int next_protobuf(struct object_cursor *c, struct object_field *f)

@@ -401,6 +401,10 @@ static void test_packed_numbers(void)
 	object_cursor_protobuf(&c, m, cut, sizeof(cut) - 1);
 	int_is(object_next(&c, &f), 1);
 	int_is(object_next(&c, &f), ERR_SYNTAX);
+	/* A pack that is longer than the message, once used with a length that was never read. */
+	object_cursor_protobuf(&c, m, cut, sizeof(cut) - 2);
+	int_is(object_next(&c, &f), ERR_SYNTAX);
+	int_is(object_next(&c, &f), ERR_SYNTAX);
 }
 
 static void test_errors_are_sticky(void)
