@@ -22,17 +22,17 @@ struct query {
 	uint32_t verb;			/* sid to find in a rule's list; 0: the mask decides */
 	uint32_t group;			/* sid; 0: no rule names it */
 	bool is_resource;
-	struct str name, path;
+	struct str namespace, name, path;
+	uint64_t namespace_hash;
 	struct query_key keys[3];	/* what a rule may list to cover the request */
 	size_t key_n;
 };
 
 /* --- Lookups --- */
 
-const struct rbac_subject *rbac_subject_find(const struct rbac_index *ix, bool is_group,
-					     struct str name)
+static const struct rbac_subject *find_hashed(const struct rbac_index *ix, bool is_group,
+					      struct str name, uint64_t hash)
 {
-	uint64_t hash = rbac_subject_hash(ix->seed, is_group, name);
 	const struct rbac_subject_slot *slot;
 
 	for (uint32_t at = (uint32_t)hash & ix->subject_mask;; at = (at + 1) & ix->subject_mask) {
@@ -50,15 +50,20 @@ const struct rbac_subject *rbac_subject_find(const struct rbac_index *ix, bool i
 	}
 }
 
+const struct rbac_subject *rbac_subject_find(const struct rbac_index *ix, bool is_group,
+					     struct str name)
+{
+	return find_hashed(ix, is_group, name, rbac_subject_hash(ix->seed, is_group, name));
+}
+
 const struct rbac_run *rbac_scope_find(const struct rbac_index *ix,
-				       const struct rbac_subject *subject, struct str namespace)
+				       const struct rbac_subject *subject, struct str namespace,
+				       uint64_t hash)
 {
 	const struct rbac_scope_slot *table = (const void *)(ix->words + subject->scope_at);
-	uint64_t hash;
 
 	if (!subject->scope_at || !namespace.n)
 		return NULL;
-	hash = rbac_hash(ix->seed, namespace);
 	for (uint32_t at = (uint32_t)hash & subject->scope_mask; table[at].namespace;
 	     at = (at + 1) & subject->scope_mask)
 		if (table[at].tag == rbac_tag(hash) &&
@@ -151,6 +156,9 @@ static void query_init(struct query *q, const struct authz_request *r)
 	q->key_n = 0;
 	q->name = a->name;
 	q->path = a->path;
+	/* RoleBindings never grant cluster-scoped requests or URLs. */
+	q->namespace = a->is_resource ? a->namespace : STR_NULL;
+	q->namespace_hash = rbac_hash(q->ix->seed, q->namespace);
 	query_set_verb(q, a->verb);
 	if (!a->is_resource) {
 		query_add_term(q, a->path, RBAC_URL_KEY);
@@ -298,16 +306,17 @@ static void consider_run(const struct query *q, const struct rbac_run *run,
 	}
 }
 
-static void consider_subject(const struct query *q, bool is_group, struct str name,
-			     struct str namespace, struct decision *d)
+static void consider_subject(const struct query *q, const struct rbac_subject *subject,
+			     struct decision *d)
 {
-	const struct rbac_subject *subject = rbac_subject_find(q->ix, is_group, name);
 	const struct rbac_run *scope;
+	struct rbac_run cluster;
 
 	if (!subject)
 		return;
-	consider_run(q, &subject->cluster, &d->cluster, &d->unresolved);
-	scope = rbac_scope_find(q->ix, subject, namespace);
+	cluster = rbac_cluster_run(q->ix, subject);
+	consider_run(q, &cluster, &d->cluster, &d->unresolved);
+	scope = rbac_scope_find(q->ix, subject, q->namespace, q->namespace_hash);
 	if (scope)
 		consider_run(q, scope, &d->scoped, &d->unresolved);
 }
@@ -316,15 +325,20 @@ static void consider_subject(const struct query *q, bool is_group, struct str na
 static void each_run(const struct rbac_index *ix, const struct user *u, struct str namespace,
 		     void (*fn)(void *arg, const struct rbac_run *run), void *arg)
 {
+	uint64_t hash = rbac_hash(ix->seed, namespace);
+
 	for (size_t i = 0; i <= u->group_count; i++) {
 		const struct rbac_subject *subject = i
 			? rbac_subject_find(ix, true, u->groups[i - 1])
 			: rbac_subject_find(ix, false, u->name);
-		const struct rbac_run *scope = subject
-			? rbac_scope_find(ix, subject, namespace) : NULL;
+		const struct rbac_run *scope;
+		struct rbac_run cluster;
 
-		if (subject)
-			fn(arg, &subject->cluster);
+		if (!subject)
+			continue;
+		cluster = rbac_cluster_run(ix, subject);
+		fn(arg, &cluster);
+		scope = rbac_scope_find(ix, subject, namespace, hash);
 		if (scope)
 			fn(arg, scope);
 	}
@@ -332,79 +346,153 @@ static void each_run(const struct rbac_index *ix, const struct user *u, struct s
 
 /* --- Reasons --- */
 
-/* The user's name is system:serviceaccount:<namespace>:<name>; `how` has the namespace's length. */
-static void add_subject(struct strbuf *b, const struct rbac_entry *e, const struct user *u,
-			struct str group)
-{
-	static const struct str prefix = STR("system:serviceaccount:");
-	struct strbuf text = STRBUF_INIT;
-	size_t namespace_n = e->how >> 2;
+/* The pieces of a reason.  Nearly all names are plain, then it is copied together in one go. */
+struct pieces {
+	struct str v[16];
+	bool is_quoted[16];	/* part of a Go-quoted text: neighbours are quoted as one */
+	size_t n;
+	bool is_plain;
+};
 
-	switch ((enum rbac_subject_kind)(e->how & 3)) {
-	case RBAC_USER:
-		strbuf_add_cstr(b, "User ");
-		strbuf_add_go_quoted(b, u->name);
-		break;
-	case RBAC_GROUP:
-		strbuf_add_cstr(b, "Group ");
-		strbuf_add_go_quoted(b, group);
-		break;
-	case RBAC_SERVICE_ACCOUNT:
-		strbuf_add_cstr(b, "ServiceAccount ");
-		strbuf_add_str(&text, str_skip(u->name, prefix.n + namespace_n + 1));
-		strbuf_add_char(&text, '/');
-		strbuf_add_str(&text, str_slice(u->name, prefix.n, prefix.n + namespace_n));
-		strbuf_add_go_quoted(b, strbuf_str(&text));
-		break;
+/* Whether Go's %q only puts quotes around s. */
+static bool is_plain(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] < 0x20 || s.p[i] >= 0x7f || s.p[i] == '"' || s.p[i] == '\\')
+			return false;
+	return true;
+}
+
+static void add_piece(struct pieces *p, struct str s)
+{
+	p->is_quoted[p->n] = false;
+	p->v[p->n++] = s;
+}
+
+static void add_quoted(struct pieces *p, struct str s)
+{
+	p->is_plain = p->is_plain && is_plain(s);
+	p->is_quoted[p->n] = true;
+	p->v[p->n++] = s;
+}
+
+/* The same with every quoted run of pieces written by the book. */
+static struct str join_quoting(const struct pieces *p, struct arena *a)
+{
+	struct strbuf b = STRBUF_INIT, run = STRBUF_INIT;
+	struct str s;
+
+	for (size_t i = 0; i < p->n; i++) {
+		if (!p->is_quoted[i]) {
+			strbuf_add_str(&b, p->v[i]);
+			continue;
+		}
+		strbuf_add_str(&run, p->v[i]);
+		if (i + 1 < p->n && p->is_quoted[i + 1])
+			continue;
+		strbuf_add_go_quoted(&b, strbuf_str(&run));
+		strbuf_clear(&run);
 	}
-	strbuf_fini(&text);
+	s = arena_str(a, strbuf_str(&b));
+	strbuf_fini(&b);
+	strbuf_fini(&run);
+	return s;
+}
+
+static struct str join_pieces(const struct pieces *p, struct arena *a)
+{
+	size_t n = 0;
+	char *text;
+
+	if (!p->is_plain)
+		return join_quoting(p, a);
+	for (size_t i = 0; i < p->n; i++)
+		n += p->v[i].n + 2;
+	text = arena_alloc(a, n);
+	n = 0;
+	for (size_t i = 0; i < p->n; i++) {
+		if (p->is_quoted[i] && !p->is_quoted[i - 1])
+			text[n++] = '"';
+		if (p->v[i].n)
+			memcpy(text + n, p->v[i].p, p->v[i].n);
+		n += p->v[i].n;
+		if (p->is_quoted[i] && (i + 1 == p->n || !p->is_quoted[i + 1]))
+			text[n++] = '"';
+	}
+	return str_make(text, n);
 }
 
 /* The user's group whose entries hold e. */
 static struct str group_of(const struct rbac_index *ix, const struct authz_request *r,
 			   const struct rbac_entry *e)
 {
+	struct str namespace = r->attributes->namespace;
 	const struct user *u = r->attributes->user;
+	uint64_t hash = rbac_hash(ix->seed, namespace);
 
 	for (size_t i = 0; i < u->group_count; i++) {
 		const struct rbac_subject *s = rbac_subject_find(ix, true, u->groups[i]);
-		const struct rbac_run *run = !s ? NULL : ix->bindings[e->binding].namespace
-			? rbac_scope_find(ix, s, r->attributes->namespace) : &s->cluster;
-		const struct rbac_entry *v = run ? rbac_entries(ix, run) : NULL;
+		struct rbac_run run = { .total = 0 };
+		const struct rbac_run *scope = NULL;
 
-		if (v && e >= v && e < v + run->total)
+		if (s && ix->bindings[e->binding].namespace)
+			scope = rbac_scope_find(ix, s, namespace, hash);
+		else if (s)
+			run = rbac_cluster_run(ix, s);
+		if (scope)
+			run = *scope;
+		if (e >= rbac_entries(ix, &run) && e < rbac_entries(ix, &run) + run.total)
 			return u->groups[i];
 	}
 	return STR_NULL;
+}
+
+/* The user's name is system:serviceaccount:<namespace>:<name>; `how` has the namespace's length. */
+static void add_subject(struct pieces *p, const struct rbac_index *ix,
+			const struct authz_request *r, const struct rbac_entry *e)
+{
+	static const struct str prefix = STR("system:serviceaccount:");
+	struct str name = r->attributes->user->name;
+	size_t namespace_n = e->how >> 2;
+
+	switch ((enum rbac_subject_kind)(e->how & 3)) {
+	case RBAC_USER:
+		add_piece(p, STR("User "));
+		add_quoted(p, name);
+		break;
+	case RBAC_GROUP:
+		add_piece(p, STR("Group "));
+		add_quoted(p, group_of(ix, r, e));
+		break;
+	case RBAC_SERVICE_ACCOUNT:
+		add_piece(p, STR("ServiceAccount "));
+		add_quoted(p, str_skip(name, prefix.n + namespace_n + 1));
+		add_quoted(p, STR("/"));
+		add_quoted(p, str_slice(name, prefix.n, prefix.n + namespace_n));
+		break;
+	}
 }
 
 static struct str allow_reason(const struct rbac_index *ix, const struct authz_request *r,
 			       const struct rbac_entry *e)
 {
 	const struct rbac_binding *binding = &ix->bindings[e->binding];
-	struct strbuf b = STRBUF_INIT, name = STRBUF_INIT;
-	struct str group = STR_NULL, reason;
+	struct pieces p = { .n = 0, .is_plain = true };
 
-	strbuf_add_str(&name, rbac_string(ix, binding->name));
+	add_piece(&p, binding->namespace ? STR("RBAC: allowed by RoleBinding ")
+		  : STR("RBAC: allowed by ClusterRoleBinding "));
+	add_quoted(&p, rbac_string(ix, binding->name));
 	if (binding->namespace) {
-		strbuf_add_char(&name, '/');
-		strbuf_add_str(&name, rbac_string(ix, binding->namespace));
+		add_quoted(&p, STR("/"));
+		add_quoted(&p, rbac_string(ix, binding->namespace));
 	}
-	strbuf_add_cstr(&b, "RBAC: allowed by ");
-	strbuf_add_cstr(&b, binding->namespace ? "RoleBinding " : "ClusterRoleBinding ");
-	strbuf_add_go_quoted(&b, strbuf_str(&name));
-	strbuf_add_cstr(&b, " of ");
-	strbuf_add_str(&b, rbac_string(ix, binding->ref_kind));
-	strbuf_add_char(&b, ' ');
-	strbuf_add_go_quoted(&b, rbac_string(ix, binding->ref_name));
-	strbuf_add_cstr(&b, " to ");
-	if ((e->how & 3) == RBAC_GROUP)
-		group = group_of(ix, r, e);
-	add_subject(&b, e, r->attributes->user, group);
-	reason = arena_str(r->arena, strbuf_str(&b));
-	strbuf_fini(&b);
-	strbuf_fini(&name);
-	return reason;
+	add_piece(&p, STR(" of "));
+	add_piece(&p, rbac_string(ix, binding->ref_kind));
+	add_piece(&p, STR(" "));
+	add_quoted(&p, rbac_string(ix, binding->ref_name));
+	add_piece(&p, STR(" to "));
+	add_subject(&p, ix, r, e);
+	return join_pieces(&p, r->arena);
 }
 
 /* --- Entries of a user, collected --- */
@@ -531,28 +619,38 @@ static struct str refusal_reason(const struct rbac_index *ix, const struct authz
 	return reason;
 }
 
+/*
+ * The user's own bindings are the one thing that is seldom in the cache, so their place is asked
+ * for first and looked at last.
+ */
 enum authz_decision rbac_authorize(struct authz_request *r, struct str *reason, struct str *error)
 {
+	const struct rbac_index *ix = r->policy->rbac;
 	const struct user *u = r->attributes->user;
-	/* RoleBindings never grant cluster-scoped requests or URLs. */
-	struct str namespace = r->attributes->is_resource ? r->attributes->namespace : STR_NULL;
+	uint64_t hash = rbac_subject_hash(ix->seed, false, u->name);
+	const struct rbac_subject_slot *slot = &ix->subjects[(uint32_t)hash & ix->subject_mask];
 	struct decision d = { NULL, NULL, 0 };
 	struct query q;
 
+	__builtin_prefetch(slot);
 	*reason = *error = STR_NULL;
 	query_init(&q, r);
-	for (size_t i = 0; i <= u->group_count; i++) {
-		consider_subject(&q, i > 0, i ? u->groups[i - 1] : u->name, namespace, &d);
+	__builtin_prefetch(ix->words + slot->at);
+	__builtin_prefetch(ix->words + slot->at + RBAC_LINE_WORDS);
+	for (size_t i = 0; i < u->group_count; i++) {
+		consider_subject(&q, rbac_subject_find(ix, true, u->groups[i]), &d);
 		if (!r->want_reason && (d.cluster || d.scoped))
 			return AUTHZ_ALLOW;
 	}
-	if (d.cluster || d.scoped) {
-		*reason = allow_reason(q.ix, r, d.cluster ? d.cluster : d.scoped);
-		return AUTHZ_ALLOW;
+	consider_subject(&q, find_hashed(ix, false, u->name, hash), &d);
+	if (!d.cluster && !d.scoped) {
+		if (d.unresolved)
+			*reason = refusal_reason(ix, r);
+		return AUTHZ_NO_OPINION;
 	}
-	if (d.unresolved)
-		*reason = refusal_reason(q.ix, r);
-	return AUTHZ_NO_OPINION;
+	if (r->want_reason)
+		*reason = allow_reason(ix, r, d.cluster ? d.cluster : d.scoped);
+	return AUTHZ_ALLOW;
 }
 
 /* --- Rule listing --- */

@@ -73,15 +73,17 @@ struct rbac_run {
 
 /*
  * A user name or group: behind it stand its name, its entries of ClusterRoleBindings, and a hash
- * table (struct rbac_scope_slot) of the namespaces that have RoleBindings for it.
+ * table (struct rbac_scope_slot) of the namespaces that have RoleBindings for it.  Small ones are
+ * laid out within one cache line.
  */
 struct rbac_subject {
 	uint32_t name_n;
 	uint32_t is_group;
-	struct rbac_run cluster;
+	uint32_t distinct, total;	/* of the run of ClusterRoleBindings */
 	uint32_t scope_at, scope_mask;	/* scope_at is 0 when there is none */
 };
-#define RBAC_SUBJECT_WORDS 7
+#define RBAC_SUBJECT_WORDS 6
+#define RBAC_LINE_WORDS 16		/* of a cache line */
 
 struct rbac_scope_slot {
 	uint32_t tag;
@@ -192,12 +194,24 @@ static inline const struct rbac_entry *rbac_entries(const struct rbac_index *ix,
 	return (const struct rbac_entry *)(const void *)(ix->words + run->at);
 }
 
+/* The subject's entries of ClusterRoleBindings. */
+static inline struct rbac_run rbac_cluster_run(const struct rbac_index *ix,
+					       const struct rbac_subject *s)
+{
+	return (struct rbac_run){
+		.at = (uint32_t)((const uint32_t *)(const void *)(s + 1) - ix->words) +
+			(s->name_n + 3) / 4,
+		.distinct = s->distinct, .total = s->total,
+	};
+}
+
 /* The subject, or NULL when no binding names it. */
 const struct rbac_subject *rbac_subject_find(const struct rbac_index *ix, bool is_group,
 					     struct str name);
-/* Its entries of the namespace's RoleBindings, or NULL. */
+/* Its entries of the namespace's RoleBindings, or NULL; hash is that of the namespace. */
 const struct rbac_run *rbac_scope_find(const struct rbac_index *ix,
-				       const struct rbac_subject *subject, struct str namespace);
+				       const struct rbac_subject *subject, struct str namespace,
+				       uint64_t hash);
 /* NULL: no rule has this word. */
 const struct rbac_term_slot *rbac_term_find(const struct rbac_index *ix, struct str word);
 /* The aggregate of error texts (spec 10 section 3): numbers in `errors`, in the order met. */

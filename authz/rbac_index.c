@@ -5,6 +5,7 @@
 #include "authz/rbac_build.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "base/arena.h"
 #include "base/mem.h"
@@ -12,6 +13,8 @@
 
 #define SERVICE_ACCOUNT_PREFIX "system:serviceaccount:"
 #define NO_BINDING UINT32_MAX
+#define LINE_SIZE (RBAC_LINE_WORDS * sizeof(uint32_t))
+#define HUGE_PAGE_SIZE ((size_t)2 * 1024 * 1024)
 
 /* A subject while entries are gathered. */
 struct subject_draft {
@@ -360,20 +363,34 @@ static void put_scopes(struct rbac_build *b, struct run_marks *m, const struct r
 	free(table);
 }
 
+/* Skips to the next cache line if n words would not fit in this one, but do in the next. */
+static void keep_in_line(struct rbac_build *b, uint32_t n)
+{
+	uint32_t used = rbac_build_words(b) % RBAC_LINE_WORDS;
+
+	if (n <= RBAC_LINE_WORDS && used + n > RBAC_LINE_WORDS)
+		rbac_build_reserve(b, RBAC_LINE_WORDS - used);
+}
+
 /* Writes a subject with its name and entries; returns where it is. */
 static uint32_t put_subject(struct rbac_build *b, struct run_marks *m,
 			    const struct subject_draft *draft, const struct rbac_entry *v)
 {
-	uint32_t at = rbac_build_words(b), cluster = 0;
+	uint32_t name_words = ((uint32_t)draft->name.n + 3) / 4, cluster = 0, at;
 	struct rbac_subject subject = { .name_n = (uint32_t)draft->name.n,
 					.is_group = draft->is_group };
+	struct rbac_run run;
 
-	rbac_build_reserve(b, RBAC_SUBJECT_WORDS + (subject.name_n + 3) / 4);
+	keep_in_line(b, RBAC_SUBJECT_WORDS + name_words + RBAC_ENTRY_WORDS);
+	at = rbac_build_words(b);
+	rbac_build_reserve(b, RBAC_SUBJECT_WORDS + name_words);
 	memcpy(b->words.p + (at + RBAC_SUBJECT_WORDS) * sizeof(uint32_t), draft->name.p,
 	       draft->name.n);
 	while (cluster < draft->count && !namespace_of(b, &v[cluster]))
 		cluster++;
-	subject.cluster = put_run(b, m, v, cluster);
+	run = put_run(b, m, v, cluster);
+	subject.distinct = run.distinct;
+	subject.total = run.total;
 	if (cluster < draft->count)
 		put_scopes(b, m, v + cluster, draft->count - cluster, &subject);
 	memcpy(b->words.p + at * sizeof(uint32_t), &subject, sizeof(subject));
@@ -426,6 +443,27 @@ static void build_subjects(struct rbac_build *b)
 
 /* --- The index --- */
 
+static size_t whole_lines(size_t n)
+{
+	return (n + LINE_SIZE - 1) & ~(size_t)(LINE_SIZE - 1);
+}
+
+/*
+ * Memory that begins on a cache line.  Large indexes are read all over: huge pages, where the
+ * system grants them on request, save most of the address translation.
+ */
+static void *region_new(size_t size)
+{
+	bool is_huge = size >= HUGE_PAGE_SIZE;
+	size_t align = is_huge ? HUGE_PAGE_SIZE : LINE_SIZE;
+	void *p = aligned_alloc(align, (size + align - 1) & ~(align - 1));
+
+	CHECK(p);
+	if (is_huge)
+		madvise(p, size, MADV_HUGEPAGE);
+	return p;
+}
+
 /* Moves what was built behind the index, in one allocation. */
 static struct rbac_index *assemble(struct rbac_build *b)
 {
@@ -437,19 +475,19 @@ static struct rbac_index *assemble(struct rbac_build *b)
 		{ &b->subjects, NULL }, { &b->terms, NULL }, { &b->errors, NULL },
 		{ &b->words, NULL }, { &b->strings, NULL },
 	};
-	size_t size = sizeof(struct rbac_index);
+	size_t size = whole_lines(sizeof(struct rbac_index));
 	struct rbac_index *ix;
 	char *at;
 
 	for (size_t i = 0; i < array_size(part); i++)
-		size += (part[i].from->n + 7) & ~(size_t)7;
-	ix = xmalloc(size);
-	at = (char *)(ix + 1);
+		size += whole_lines(part[i].from->n);
+	ix = region_new(size);
+	at = (char *)ix + whole_lines(sizeof(*ix));
 	for (size_t i = 0; i < array_size(part); i++) {
 		part[i].to = at;
 		if (part[i].from->n)
 			memcpy(at, part[i].from->p, part[i].from->n);
-		at += (part[i].from->n + 7) & ~(size_t)7;
+		at += whole_lines(part[i].from->n);
 		strbuf_fini(part[i].from);
 	}
 	*ix = (struct rbac_index){
