@@ -219,8 +219,8 @@ static void on_response(struct h1_client *c)
 		c->reader.is_head_request = c->is_head;
 		return;
 	}
-	/* Without a length the body ends with the connection. */
-	c->may_reuse = keeps_alive(m) && (end || m->content_length >= 0 || c->reader.parser.flags & F_CHUNKED);
+	/* Without a length the body ends with the connection, and so does this. */
+	c->may_reuse = keeps_alive(m);
 	if (end)
 		complete(c);
 	c->s.handler->on_head(c->s.user, m, end);

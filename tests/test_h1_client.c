@@ -329,12 +329,15 @@ static const struct row malformed_rows[] = {
 	  "closed -8;" },
 	{ "both lengths, other order",
 	  "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n", "closed -8;" },
-	{ "two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok", "closed -8;" },
+	{ "two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok",
+	  "closed -8;" },
 	{ "list of lengths", "HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\nok", "closed -8;" },
 	{ "signed length", "HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\nok", "closed -8;" },
 	{ "other coding", "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nok", "closed -8;" },
-	{ "two codings", "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\nok", "closed -8;" },
-	{ "chunked in 1.0", "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "closed -8;" },
+	{ "two codings", "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\nok",
+	  "closed -8;" },
+	{ "chunked in 1.0", "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+	  "closed -8;" },
 	{ "both lengths to HEAD-like 204",
 	  "HTTP/1.1 204 No\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n", "closed -8;" },
 	{ "bare LF", "HTTP/1.1 200 OK\nContent-Length: 2\r\n\r\nok", "closed -8;" },
@@ -527,7 +530,8 @@ static void test_window_stops_reading(void)
 	begin();
 	t.keeps = true;
 	get();
-	strbuf_addf(&big, "HTTP/1.1 200 OK\r\nContent-Length: 300000\r\nConnection: close\r\n\r\n%0300000d", 0);
+	strbuf_addf(&big, "HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n"
+		    "Connection: close\r\n\r\n%0300000d", 0);
 	send_text(big.p);
 	/* The FIN is there, but what comes before it is not lost. */
 	peer_shutdown(&t.peer);
