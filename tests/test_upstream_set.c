@@ -42,7 +42,8 @@ static void test_urls(void)
 
 static struct upstream_set *new_set(const struct clock *clock)
 {
-	static char *urls[] = { "https://127.0.0.1:1", "https://127.0.0.1:2" };
+	static char first[] = "https://127.0.0.1:1", second[] = "https://127.0.0.1:2";
+	char *urls[] = { first, second };
 	struct options o = { .upstream_servers = { urls, 2 } };
 	struct problems p = PROBLEMS_INIT;
 
@@ -77,7 +78,8 @@ static void test_up_and_down(void)
 
 static void test_bad_url_is_a_problem(void)
 {
-	static char *urls[] = { "ftp://x" };
+	static char url[] = "ftp://x";
+	char *urls[] = { url };
 	struct options o = { .upstream_servers = { urls, 1 } };
 	struct problems p = PROBLEMS_INIT;
 
