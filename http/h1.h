@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HTTP/1.1 over a net stream: llhttp in strict mode, with one table of refusals behind it
- * (h1_refusals in h1_check.c, shared with HTTP/2 where it applies).
+ * HTTP/1.1 over a net stream: llhttp in strict mode, a scanner of raw lines before it and one table
+ * of refusals behind it (h1_check.c, shared with HTTP/2 where it applies).
  *
  * Server role: parses requests one after the other (pipelined requests wait until the response
- * before is complete), answers a malformed one with 400 (431, 501, 505, 417 as spec 00 section 1)
- * and closes, answers plain HTTP on the TLS port as kube-apiserver does, bounds the head by
+ * before is complete and released), answers a malformed one with 400 (431, 501, 505, 417 as
+ * kube-apiserver's server does) and closes, answers OPTIONS * by itself, bounds the head by
  * HTTP_HEAD_MAX, the time to the end of a head by H1_HEAD_TIMEOUT_MS and idle time by
  * H1_IDLE_TIMEOUT_MS.  A client that closes (half included) gets on_closed(ERR_CLOSED).
  * Buffers exist only while bytes are in flight.
@@ -28,12 +28,12 @@ struct h1_client;
 struct h1_server_settings {
 	http_accept_fn *accept;
 	void *arg;
-	/* Called when the connection is gone and freed. */
+	/* The connection is gone and its stream released; *c is freed when the turn ends. */
 	void (*on_gone)(void *arg, struct h1_server *c);
-	bool plain_http_hint;	/* TLS port: a plain HTTP client gets kube-apiserver's 400 */
+	bool plain_http_hint;	/* without effect: a net stream answers plain HTTP by itself */
 };
 
-/* Takes over the stream (opened or still opening). settings are borrowed. */
+/* Takes over the stream (opened or still opening). settings are borrowed while it lives. */
 struct h1_server *h1_server_new(struct loop *l, struct stream *s,
 				const struct h1_server_settings *settings);
 /* No new request is read; closes once the current response is out (at once when idle). */
@@ -47,8 +47,9 @@ void h1_server_set_user(struct h1_server *c, void *user);
 
 /*
  * Client role: a connection that serves one request at a time.  The stream must be open.
- * on_idle: the response is complete and the connection may be used again.  on_gone: it closed, or
- * may not be reused; free is implied, no callback follows.
+ * on_idle: the response is complete and released, and the connection may be used again.  on_gone:
+ * it closed, or may not be reused, and its stream is released; free is implied, no callback follows.
+ * Both come from the loop's tasks or the net stream, never from inside an operation of the stream.
  */
 struct h1_client_settings {
 	void (*on_idle)(void *user, struct h1_client *c);
@@ -56,8 +57,16 @@ struct h1_client_settings {
 };
 struct h1_client *h1_client_new(struct loop *l, struct stream *s,
 				const struct h1_client_settings *settings, void *user);
-/* A stream for the next request; NULL when the connection is busy or closing. */
+/*
+ * A stream for the next request: at once after h1_client_new, later after on_idle; else NULL.  Its
+ * handler must be set before the caller returns to the loop.  Bytes that come before the request was
+ * written break the connection: they are nobody's answer.
+ */
 struct http_stream *h1_client_open(struct h1_client *c);
+/*
+ * Ends and frees it, without on_gone; a stream still held gets on_closed(ERR_CANCELED) and is due to
+ * be released as always.
+ */
 void h1_client_close(struct h1_client *c);
 /* Monotonic microseconds at which it became idle. */
 int64_t h1_client_idle_since(const struct h1_client *c);

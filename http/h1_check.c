@@ -261,7 +261,7 @@ static bool long_connection(const struct h1_head *head)
 }
 
 /* In order: what is wrong with the bytes, with the request line, with the fields. */
-const struct h1_refusal h1_refusals[] = {
+static const struct h1_refusal refusals[] = {
 	{ "head too large", H1_FAULT_HEAD_TOO_LARGE, NULL, 431, NULL, NULL, false },
 	{ "too many fields", H1_FAULT_TOO_MANY_FIELDS, NULL, 431, NULL, NULL, false },
 	{ "bare LF", H1_FAULT_BARE_LF, NULL, 400, NULL, NULL, false },
@@ -299,12 +299,11 @@ const struct h1_refusal h1_refusals[] = {
 	{ "other expectation", H1_FAULT_NONE, other_expectation, 417, NULL, "", true },
 	{ "long connection field", H1_FAULT_NONE, long_connection, 431, NULL, NULL, false },
 };
-const size_t h1_refusal_count = array_size(h1_refusals);
 
 const struct h1_refusal *h1_refuse(const struct h1_head *head, bool http2)
 {
-	for (size_t i = 0; i < array_size(h1_refusals); i++) {
-		const struct h1_refusal *r = &h1_refusals[i];
+	for (size_t i = 0; i < array_size(refusals); i++) {
+		const struct h1_refusal *r = &refusals[i];
 
 		if (http2 && !r->http2)
 			continue;

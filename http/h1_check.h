@@ -69,8 +69,6 @@ struct h1_refusal {
 
 /* The first row that refuses, or NULL. http2: only the rows that hold there. */
 const struct h1_refusal *h1_refuse(const struct h1_head *head, bool http2);
-extern const struct h1_refusal h1_refusals[];
-extern const size_t h1_refusal_count;
 
 /* Content-Length as the head states it: -1 none, -2 malformed or repeated. */
 int64_t h1_content_length(const struct http_headers *h);
