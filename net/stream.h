@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One connected socket, plain or TLS: non-blocking OpenSSL straight on the descriptor, woken by
- * the loop (loop_io), without bufferevents.  The stream holds no application data: the owner reads into the
- * loop's scratch buffer and writes from its own.  It belongs to its loop's thread.
+ * the loop (loop_io), without bufferevents.  The stream holds no application data: the owner reads
+ * into the loop's scratch buffer and writes from its own.  It belongs to its loop's thread.
  *
  * Life: created by stream_accept or stream_connect, in state opening; on_open when the TCP connect
  * and the TLS handshake are done, or on_close.  After on_close no other callback comes; the owner

@@ -26,7 +26,11 @@ struct tls_server_settings {
 	size_t sni_count;
 	struct str client_ca_pem;	/* empty: no client certificate is asked for */
 	int min_version;		/* TLS1_2_VERSION or TLS1_3_VERSION (or older, if asked for) */
-	const char *cipher_list;	/* OpenSSL names for TLS 1.2 and older; NULL: kube-apiserver's default set */
+	/*
+	 * OpenSSL names for TLS 1.2 and older; NULL: kube-apiserver's default set.  TLS 1.3 has its
+	 * three suites always, and is alone when nothing in the list is known.
+	 */
+	const char *cipher_list;
 	bool offer_h2;			/* ALPN offers h2 before http/1.1 */
 };
 
@@ -44,7 +48,7 @@ struct snapshot *tls_server_context_snapshot(struct tls_server_context *c);
 SSL_CTX *tls_server_context_ssl(struct tls_server_context *c);
 
 struct tls_client_settings {
-	struct str cert_pem;		/* the front-proxy certificate, leaf then chain */
+	struct str cert_pem;		/* the front-proxy certificate, leaf then chain; or empty */
 	struct str key_pem;
 	struct str ca_pem;		/* trust anchors for the server */
 	bool offer_h2;
@@ -56,7 +60,7 @@ int tls_client_context_new(const struct tls_client_settings *s, struct tls_clien
 			   char **reason);
 struct snapshot *tls_client_context_snapshot(struct tls_client_context *c);
 SSL_CTX *tls_client_context_ssl(struct tls_client_context *c);
-/* Seconds since the epoch at which the client certificate expires. */
+/* Seconds since the epoch at which the client certificate expires; INT64_MAX without one. */
 int64_t tls_client_context_not_after(const struct tls_client_context *c);
 
 /*

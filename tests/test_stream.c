@@ -249,8 +249,14 @@ static void fin_while_reading(bool tls)
 	wait_for(server.read_err);
 	str_is(strbuf_str(&server.got), STR("last"));
 	int_is(server.read_err, ERR_CLOSED);
+	/* The owner knows: neither on_readable nor on_close says it again. */
+	server.readable = 0;
+	stream_set_reading(server.stream, false);
+	settle();
+	stream_set_reading(server.stream, true);
 	settle();
 	int_is(server.closed, 0);
+	int_is(server.readable, 0);
 }
 
 static void test_fin_is_read_as_closed(void) { both_ways(fin_while_reading); }

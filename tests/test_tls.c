@@ -186,7 +186,8 @@ static void test_certificate_by_server_name(void)
 		{ "only-san.example", "one" },	/* no name of an entry, but valid by SAN */
 		{ "Upper", "default" },		/* the CN of three is no lower-case DNS name */
 		{ "nowhere.example", "default" },
-		{ NULL, "default" },
+		{ "one", "default" },		/* explicit names are instead of the CN, not besides */
+		{ NULL, "default" },		/* an IP address as CN is no name, an IP SAN neither */
 	};
 	struct certs_pair *def = server_pair("default", "DNS:default.example", CERTS_EC);
 	struct certs_pair *one = server_pair("one", "DNS:only-san.example", CERTS_EC);
@@ -194,10 +195,12 @@ static void test_certificate_by_server_name(void)
 					     "DNS:*.wild.two.example,DNS:foo.com,IP:127.0.0.1",
 					     CERTS_EC);
 	struct certs_pair *three = server_pair("Upper", NULL, CERTS_EC);
+	struct certs_pair *four = server_pair("127.0.0.1", NULL, CERTS_EC);
 	struct str names[] = { STR("*.foo.com"), STR("foo.com"), STR("both.example") };
-	struct tls_pair sni[] = { pair_of(two), pair_of(one), pair_of(three), pair_of(three) };
+	struct tls_pair sni[] = { pair_of(two), pair_of(one), pair_of(three), pair_of(three),
+				  pair_of(four) };
 	struct tls_server_settings s = { .default_pair = pair_of(def), .sni_pairs = sni,
-					 .sni_count = 4 };
+					 .sni_count = 5 };
 	struct tls_server_context *c;
 
 	sni[1].names = names;
@@ -219,6 +222,7 @@ static void test_certificate_by_server_name(void)
 	certs_free(one);
 	certs_free(two);
 	certs_free(three);
+	certs_free(four);
 }
 
 static void test_certificate_by_local_address(void)
@@ -247,16 +251,31 @@ static void test_certificate_that_suits_the_client(void)
 	struct certs_pair *ec = server_pair("ec", NULL, CERTS_EC);
 	struct certs_pair *ed = server_pair("ed", NULL, CERTS_ED25519);
 	struct tls_pair sni[] = { pair_of(ec), pair_of(ed) };
+	struct str name = STR("ec.example");
 	struct tls_server_settings s = { .default_pair = pair_of(rsa), .sni_pairs = sni,
 					 .sni_count = 2 };
-	struct tls_server_context *c = must_make(&s);
+	struct tls_server_context *c;
 
+	sni[0].names = &name;
+	sni[0].name_count = 1;
+	c = must_make(&s);
 	cstr_is(handshake(c, &(struct hello){ .sni = NULL }).cn, "rsa");
+	cstr_is(handshake(c, &(struct hello){ .sni = "ec.example" }).cn, "ec");
 	cstr_is(handshake(c, &(struct hello){ .sigalgs = "ECDSA+SHA256" }).cn, "ec");
 	cstr_is(handshake(c, &(struct hello){ .sigalgs = "ed25519:ECDSA+SHA256" }).cn, "ec");
 	drop(c);
 
+	/* The name decides, although OpenSSL would rather sign with the default's ECDSA key. */
+	s.default_pair = pair_of(ec);
+	sni[0] = pair_of(rsa);
+	sni[0].names = &name;
+	sni[0].name_count = 1;
+	c = must_make(&s);
+	cstr_is(handshake(c, &(struct hello){ .sni = "ec.example" }).cn, "rsa");
+	drop(c);
+
 	/* Without a default certificate the first entry is the default. */
+	sni[0] = pair_of(ec);
 	s.default_pair = (struct tls_pair){ .cert_pem = STR_NULL };
 	c = must_make(&s);
 	cstr_is(handshake(c, &(struct hello){ .sni = "nowhere.example" }).cn, "ec");
