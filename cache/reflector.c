@@ -487,6 +487,7 @@ static int begin_body(struct reflector *rf, const struct http_message *m)
 	rf->is_json = type && str_has_prefix_nocase(*type, JSON_TYPE);
 	if (rf->status != 200)
 		return 0;
+	strbuf_clear(&rf->continue_token);	/* used; this page brings the next one's */
 	if (!rf->is_json && (!type || !str_has_prefix_nocase(*type, PROTOBUF_TYPE)))
 		return ERR_UNSUPPORTED;
 	if (rf->is_json)

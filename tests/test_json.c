@@ -240,6 +240,7 @@ static void test_split_protobuf_list(void)
 		{ "item beyond raw", STR(ENV "\x12\x03\x12\x02x" "zz"), ERR_SYNTAX, "" },
 		{ "tag beyond raw", STR(ENV "\x12\x01\x92\x00\x00"), ERR_SYNTAX, "" },
 		{ "skipped beyond raw", STR(ENV "\x12\x02\x1a\x05zzzzz"), ERR_SYNTAX, "" },
+		{ "fixed beyond raw", STR(ENV "\x12\x03\x29zzzzzzzz\x12\x01z"), ERR_SYNTAX, "" },
 		{ "a group", STR(ENV "\x12\x02\x1b\x1c"), ERR_SYNTAX, "" },
 		{ "cut in the magic", STR("k8s"), ERR_SYNTAX, "" },
 		{ "another magic", STR("k8s\x01\x12\x00"), ERR_SYNTAX, "" },

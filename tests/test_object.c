@@ -407,6 +407,37 @@ static void test_packed_numbers(void)
 	int_is(object_next(&c, &f), ERR_SYNTAX);
 }
 
+static void test_wire_details(void)
+{
+	static const struct {
+		const char *name;
+		struct str bytes;
+		int rc;
+		int64_t integer;
+	} rows[] = {
+		{ "low 32 bits", STR("\xc8\x01\x85\x80\x80\x80\x10"), 1, 5 },
+		{ "negative", STR("\xc8\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), 1, -1 },
+		{ "five bytes", STR("\xc8\x01\xff\xff\xff\xff\x0f"), 1, -1 },
+		{ "64 bits", STR("\x20\x85\x80\x80\x80\x10"), 1, 5 + ((int64_t)1 << 32) },
+		{ "a pack where no list is", STR("\xca\x01\x01\x05"), 0, 0 },
+		{ "fixed where a varint is", STR("\xcd\x01\x05\x00\x00\x00"), 0, 0 },
+		{ "end of group, then a group", STR("\x84\x7d\x83\x7d"), 0, 0 },
+		{ "cut fixed 64", STR("\x81\x7d\x01\x02\x03\x04"), 0, 0 },
+	};
+
+	for (size_t i = 0; i < array_size(rows); i++) {
+		struct object_cursor c;
+		struct object_field f;
+
+		tap_row(rows[i].name);
+		object_cursor_protobuf(&c, schema_message_find("core.v1.PodSpec"), rows[i].bytes.p,
+				       rows[i].bytes.n);
+		int_is(object_next(&c, &f), rows[i].rc ? 1 : ERR_SYNTAX);
+		if (rows[i].rc)
+			int_is(f.integer, rows[i].integer);
+	}
+}
+
 static void test_errors_are_sticky(void)
 {
 	/* name as a varint, then a good one */
@@ -488,7 +519,8 @@ int main(void)
 {
 	static const struct tap_test tests[] = {
 		TAP(test_vectors), TAP(test_json_forms), TAP(test_json_wrong_types),
-		TAP(test_base64_errors), TAP(test_packed_numbers), TAP(test_errors_are_sticky),
+		TAP(test_base64_errors), TAP(test_packed_numbers), TAP(test_wire_details),
+		TAP(test_errors_are_sticky),
 		TAP(test_depth), TAP(test_deep_groups), TAP(test_damaged_vectors), TAP_END
 	};
 

@@ -542,6 +542,21 @@ static void test_pages(void)
 	stop();
 }
 
+/* A page that says nothing of a next one is the last, not the same one again. */
+static void test_page_without_metadata(void)
+{
+	start();
+	answer(200, "application/json");
+	send_body(list_json("a", "10", "t"));
+	send_end();
+	answer(200, "application/json");
+	send_body(text("{\"items\":[{\"metadata\":{\"name\":\"b\"}}]}"));
+	send_end();
+	told_is("begin a b commit ");
+	watches_from("10");
+	stop();
+}
+
 static void test_expired_continue_token(void)
 {
 	start();
@@ -960,6 +975,42 @@ static void test_refused_watch(void)
 	target_is("/roles?limit=500");
 	told_is("begin ");
 	int_is(logged("Cannot watch roles of the upstream, trying again: status 403"), 1);
+	/* The count starts anew behind the list. */
+	answer(200, PROTOBUF);
+	send_body(list_protobuf("", "20", ""));
+	send_end();
+	answer(500, NULL);
+	send_end();
+	pass(REFLECTOR_BACKOFF_MAX_MS);
+	watches_from("20");
+	stop();
+}
+
+/* The resource is gone, as far as this server knows: only a list can tell. */
+static void test_missing_watch(void)
+{
+	start_watching();
+	pass(REFLECTOR_STABLE_MS);
+	send_end();
+	pass(0);
+	answer(404, NULL);
+	send_end();
+	pass(REFLECTOR_BACKOFF_MAX_MS);
+	target_is("/roles?limit=500");
+	stop();
+}
+
+/* An interim answer is no answer. */
+static void test_interim_answer(void)
+{
+	start();
+	answer(200, PROTOBUF);
+	send_body(list_protobuf("", "10", ""));
+	send_end();
+	answer(103, NULL);
+	break_off(ERR_RESET);
+	pass(REFLECTOR_BACKOFF_MAX_MS);
+	watches_from("10");
 	stop();
 }
 
@@ -1024,6 +1075,7 @@ int main(void)
 {
 	static const struct tap_test tests[] = {
 		TAP(test_list_then_watch), TAP(test_pieces), TAP(test_pages),
+		TAP(test_page_without_metadata),
 		TAP(test_expired_continue_token), TAP(test_list_that_fails), TAP(test_slow_list),
 		TAP(test_backoff_grows_and_is_bounded),
 		TAP(test_refusals_are_logged_once_per_change), TAP(test_retry_after),
@@ -1031,6 +1083,7 @@ int main(void)
 		TAP(test_item_too_large), TAP(test_no_stream), TAP(test_free_at_any_time),
 		TAP(test_events), TAP(test_event_the_sink_refuses), TAP(test_broken_watch_resumes),
 		TAP(test_expired_watch), TAP(test_watch_that_needs_a_list), TAP(test_refused_watch),
+		TAP(test_missing_watch), TAP(test_interim_answer),
 		TAP(test_short_watch), TAP(test_watch_that_outlives_its_time),
 		TAP(test_watch_without_an_answer), TAP(test_stable_watches_keep_the_pause_small),
 		TAP_END
