@@ -94,13 +94,24 @@ static bool clause_as(const struct clause *c, bool may_shape, enum reply_as *out
 	return *out == REPLY_TABLE || str_has_prefix(c->as, STR("PartialObjectMetadata"));
 }
 
+bool reply_is_pretty(const struct call *c)
+{
+	const struct str *agent = http_headers_get(&c->request.headers, STR("User-Agent"));
+	struct http_headers h;
+
+	http_headers_init(&h, c->arena);
+	if (agent)
+		http_headers_add(&h, STR("User-Agent"), *agent);
+	return negotiate_error(&h, c->query).pretty;
+}
+
 int reply_negotiate(const struct call *c, bool has_protobuf, bool may_table,
 		    struct reply_format *out)
 {
 	struct clause v[ACCEPT_CLAUSES_MAX];
 	size_t n = read_clauses(call_header(c, "Accept"), v);
 
-	out->pretty = negotiate_error(&c->request.headers, c->query).pretty;
+	out->pretty = reply_is_pretty(c);
 	if (!call_header(c, "Accept").n) {
 		out->media = MEDIA_JSON;
 		out->as = REPLY_PLAIN;
@@ -113,6 +124,7 @@ int reply_negotiate(const struct call *c, bool has_protobuf, bool may_table,
 		if (!clause_media(&v[i], (has_protobuf || out->as == REPLY_METADATA) &&
 				  out->as != REPLY_TABLE, &out->media))
 			continue;
+		out->pretty = out->pretty || v[i].pretty;
 		return 0;
 	}
 	return ERR_UNSUPPORTED;

@@ -93,6 +93,7 @@ static void call_free(void *p)
 	loop_timer_fini(&c->timer);
 	fault_release(c->fault);
 	strbuf_fini(&c->body);
+	strbuf_fini(&c->slow);
 	c->magic = 0;
 	free(c);
 }

@@ -281,7 +281,7 @@ void reply_json(struct call *c, int code, json_t *value)
 {
 	struct reply_format f = { .media = MEDIA_JSON };
 
-	f.pretty = negotiate_error(&c->request.headers, c->query).pretty;
+	f.pretty = reply_is_pretty(c);
 	reply_encoded(c, code, &f, value);
 	json_decref(value);
 }

@@ -22,6 +22,9 @@ struct reply_format {
 int reply_negotiate(const struct call *c, bool has_protobuf, bool may_table,
 		    struct reply_format *out);
 
+/* JSON is indented for ?pretty and for browsers and the like (spec 03 section 2). */
+bool reply_is_pretty(const struct call *c);
+
 void reply_bytes(struct call *c, int code, struct str content_type, struct str body);
 void reply_text(struct call *c, int code, const char *text);
 /* Discovery and test documents: JSON, whatever was asked for. Takes the value over. */

@@ -62,9 +62,8 @@ static int add_manifest(void *arg, const struct manifest_object *o, struct probl
 			     STR_ARG(o->kind));
 		return ERR_UNSUPPORTED;
 	}
-	object = json_deep_copy(o->json);
-	json_object_set_new(object, "kind", json_string(k->kind));
-	json_object_set_new(object, "apiVersion", json_string(kind_api_version(k)));
+	object = json_pack("{s:s, s:s}", "kind", k->kind, "apiVersion", kind_api_version(k));
+	json_object_update_missing_new(object, json_deep_copy(o->json));
 	if (kind_is_namespaced(k) && !object_text(object, "metadata.namespace").n)
 		json_object_set_new(object_metadata(object), "namespace", json_string("default"));
 	rest_prepare(s, k, object, &nobody);

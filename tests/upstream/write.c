@@ -72,7 +72,7 @@ static int read_body(const struct call *c, json_t **out)
 	return rc;
 }
 
-/* Fills in or checks apiVersion and kind; false when answered. */
+/* What the body says it is must be what the path is about; false when answered. */
 static bool check_type(struct rest *r, const struct kind *k, json_t *object)
 {
 	struct str version = object_text(object, "apiVersion"), kind = object_text(object, "kind");
@@ -88,9 +88,17 @@ static bool check_type(struct rest *r, const struct kind *k, json_t *object)
 			    STR_ARG(kind), k->version, k->kind);
 		return false;
 	}
-	json_object_set_new(object, "apiVersion", json_string(want));
-	json_object_set_new(object, "kind", json_string(k->kind));
 	return true;
+}
+
+/* The object with kind and apiVersion in front, as Kubernetes writes them. Takes it over. */
+static json_t *with_type(const struct kind *k, json_t *object)
+{
+	json_t *out = json_pack("{s:s, s:s}", "kind", k->kind, "apiVersion", kind_api_version(k));
+
+	json_object_update_missing(out, object);
+	json_decref(object);
+	return out;
 }
 
 json_t *rest_body(struct rest *r, const struct kind *k)
@@ -114,7 +122,7 @@ json_t *rest_body(struct rest *r, const struct kind *k)
 		json_decref(object);
 		return NULL;
 	}
-	return object;
+	return k ? with_type(k, object) : object;
 }
 
 /* Defaults. */
@@ -518,8 +526,10 @@ static void apply_create(struct rest *r, json_t *patch)
 	}
 	if (!check_type(r, r->kind, patch) || !place(r, patch))
 		return;
+	patch = with_type(r->kind, json_incref(patch));
 	rest_prepare(r->call->server, r->kind, patch, &r->call->user);
 	create_named(r, patch);
+	json_decref(patch);
 }
 
 void rest_patch(struct rest *r)
