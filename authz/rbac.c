@@ -22,8 +22,8 @@ struct query {
 	uint32_t verb;			/* sid to find in a rule's list; 0: the mask decides */
 	uint32_t group;			/* sid; 0: no rule names it */
 	bool is_resource;
-	struct str namespace, name, path;
-	uint64_t namespace_hash;
+	uint32_t namespace;		/* sid; 0: no RoleBinding can apply */
+	struct str name, path;
 	struct query_key keys[3];	/* what a rule may list to cover the request */
 	size_t key_n;
 };
@@ -56,18 +56,32 @@ const struct rbac_subject *rbac_subject_find(const struct rbac_index *ix, bool i
 	return find_hashed(ix, is_group, name, rbac_subject_hash(ix->seed, is_group, name));
 }
 
+static uint32_t find_namespace_hashed(const struct rbac_index *ix, struct str namespace,
+				      uint64_t hash)
+{
+	for (uint32_t at = (uint32_t)hash & ix->namespace_mask; ix->namespaces[at].sid;
+	     at = (at + 1) & ix->namespace_mask)
+		if (ix->namespaces[at].tag == rbac_tag(hash) &&
+		    str_eq(rbac_string(ix, ix->namespaces[at].sid), namespace))
+			return ix->namespaces[at].sid;
+	return 0;
+}
+
+uint32_t rbac_namespace_find(const struct rbac_index *ix, struct str namespace)
+{
+	return find_namespace_hashed(ix, namespace, rbac_hash(ix->seed, namespace));
+}
+
 const struct rbac_run *rbac_scope_find(const struct rbac_index *ix,
-				       const struct rbac_subject *subject, struct str namespace,
-				       uint64_t hash)
+				       const struct rbac_subject *subject, uint32_t namespace)
 {
 	const struct rbac_scope_slot *table = (const void *)(ix->words + subject->scope_at);
 
-	if (!subject->scope_at || !namespace.n)
+	if (!subject->scope_at || !namespace)
 		return NULL;
-	for (uint32_t at = (uint32_t)hash & subject->scope_mask; table[at].namespace;
-	     at = (at + 1) & subject->scope_mask)
-		if (table[at].tag == rbac_tag(hash) &&
-		    str_eq(rbac_string(ix, table[at].namespace), namespace))
+	for (uint32_t at = (uint32_t)(rbac_key_hash(namespace) >> 32) & subject->scope_mask;
+	     table[at].namespace; at = (at + 1) & subject->scope_mask)
+		if (table[at].namespace == namespace)
 			return &table[at].run;
 	return NULL;
 }
@@ -145,30 +159,33 @@ static void query_add_subresource(struct query *q, const struct attributes *a, s
 	query_add_term(q, str_make(p, n), 0);
 }
 
-static void query_init(struct query *q, const struct authz_request *r)
+static void query_init(struct query *q, const struct attributes *a, const struct rbac_index *ix)
 {
-	const struct attributes *a = r->attributes;
 	const struct rbac_term_slot *group;
 
-	q->ix = r->policy->rbac;
+	q->ix = ix;
 	q->is_resource = a->is_resource;
-	q->verb = q->group = 0;
+	q->verb = q->group = q->namespace = 0;
 	q->key_n = 0;
 	q->name = a->name;
 	q->path = a->path;
-	/* RoleBindings never grant cluster-scoped requests or URLs. */
-	q->namespace = a->is_resource ? a->namespace : STR_NULL;
-	q->namespace_hash = rbac_hash(q->ix->seed, q->namespace);
 	query_set_verb(q, a->verb);
+	if (!a->is_resource)
+		return;
+	group = rbac_term_find(q->ix, a->api_group);
+	q->group = group ? group->sid : 0;
+}
+
+/* What a rule may list to cover the request. */
+static void query_add_keys(struct query *q, const struct attributes *a, struct arena *arena)
+{
 	if (!a->is_resource) {
 		query_add_term(q, a->path, RBAC_URL_KEY);
 		return;
 	}
-	group = rbac_term_find(q->ix, a->api_group);
-	q->group = group ? group->sid : 0;
 	query_add_key(q, q->ix->star);
 	if (a->subresource.n)
-		query_add_subresource(q, a, r->arena);
+		query_add_subresource(q, a, arena);
 	else
 		query_add_term(q, a->resource, 0);
 }
@@ -316,17 +333,15 @@ static void consider_subject(const struct query *q, const struct rbac_subject *s
 		return;
 	cluster = rbac_cluster_run(q->ix, subject);
 	consider_run(q, &cluster, &d->cluster, &d->unresolved);
-	scope = rbac_scope_find(q->ix, subject, q->namespace, q->namespace_hash);
+	scope = rbac_scope_find(q->ix, subject, q->namespace);
 	if (scope)
 		consider_run(q, scope, &d->scoped, &d->unresolved);
 }
 
 /* Calls fn for each run of entries that apply to the user. */
-static void each_run(const struct rbac_index *ix, const struct user *u, struct str namespace,
+static void each_run(const struct rbac_index *ix, const struct user *u, uint32_t namespace,
 		     void (*fn)(void *arg, const struct rbac_run *run), void *arg)
 {
-	uint64_t hash = rbac_hash(ix->seed, namespace);
-
 	for (size_t i = 0; i <= u->group_count; i++) {
 		const struct rbac_subject *subject = i
 			? rbac_subject_find(ix, true, u->groups[i - 1])
@@ -338,7 +353,7 @@ static void each_run(const struct rbac_index *ix, const struct user *u, struct s
 			continue;
 		cluster = rbac_cluster_run(ix, subject);
 		fn(arg, &cluster);
-		scope = rbac_scope_find(ix, subject, namespace, hash);
+		scope = rbac_scope_find(ix, subject, namespace);
 		if (scope)
 			fn(arg, scope);
 	}
@@ -426,17 +441,16 @@ static struct str join_pieces(const struct pieces *p, struct arena *a)
 static struct str group_of(const struct rbac_index *ix, const struct authz_request *r,
 			   const struct rbac_entry *e)
 {
-	struct str namespace = r->attributes->namespace;
+	uint32_t namespace = ix->bindings[e->binding].namespace;
 	const struct user *u = r->attributes->user;
-	uint64_t hash = rbac_hash(ix->seed, namespace);
 
 	for (size_t i = 0; i < u->group_count; i++) {
 		const struct rbac_subject *s = rbac_subject_find(ix, true, u->groups[i]);
 		struct rbac_run run = { .total = 0 };
 		const struct rbac_run *scope = NULL;
 
-		if (s && ix->bindings[e->binding].namespace)
-			scope = rbac_scope_find(ix, s, namespace, hash);
+		if (s && namespace)
+			scope = rbac_scope_find(ix, s, namespace);
 		else if (s)
 			run = rbac_cluster_run(ix, s);
 		if (scope)
@@ -532,13 +546,14 @@ static int compare_entries(const void *a, const void *b)
 static void collect(struct collected *c, const struct user *u, struct str namespace,
 		    struct arena *a)
 {
+	uint32_t scope = rbac_namespace_find(c->ix, namespace);
 	size_t n, kept = 0;
 
-	each_run(c->ix, u, namespace, collect_run, c);
+	each_run(c->ix, u, scope, collect_run, c);
 	n = c->n;
 	c->n = 0;
 	c->v = arena_alloc(a, n * sizeof(*c->v));
-	each_run(c->ix, u, namespace, collect_run, c);
+	each_run(c->ix, u, scope, collect_run, c);
 	qsort(c->v, n, sizeof(*c->v), compare_entries);
 	for (size_t i = 0; i < n; i++)
 		if (!i || c->v[i]->binding != c->v[kept - 1]->binding)
@@ -620,29 +635,40 @@ static struct str refusal_reason(const struct rbac_index *ix, const struct authz
 }
 
 /*
- * The user's own bindings are the one thing that is seldom in the cache, so their place is asked
- * for first and looked at last.
+ * The user's own bindings and the namespace are what is seldom in the cache: they are asked for
+ * first and looked at last, with the lookup of words and groups in between.
  */
 enum authz_decision rbac_authorize(struct authz_request *r, struct str *reason, struct str *error)
 {
 	const struct rbac_index *ix = r->policy->rbac;
-	const struct user *u = r->attributes->user;
-	uint64_t hash = rbac_subject_hash(ix->seed, false, u->name);
-	const struct rbac_subject_slot *slot = &ix->subjects[(uint32_t)hash & ix->subject_mask];
+	const struct attributes *a = r->attributes;
+	const struct user *u = a->user;
+	/* RoleBindings never grant cluster-scoped requests or URLs. */
+	struct str namespace = a->is_resource ? a->namespace : STR_NULL;
+	uint64_t user_hash = rbac_subject_hash(ix->seed, false, u->name);
+	uint64_t namespace_hash = rbac_hash(ix->seed, namespace);
+	const struct rbac_subject_slot *user = &ix->subjects[user_hash & ix->subject_mask];
+	const struct rbac_namespace_slot *scope =
+		&ix->namespaces[namespace_hash & ix->namespace_mask];
 	struct decision d = { NULL, NULL, 0 };
 	struct query q;
 
-	__builtin_prefetch(slot);
+	__builtin_prefetch(user);
+	__builtin_prefetch(scope);
 	*reason = *error = STR_NULL;
-	query_init(&q, r);
-	__builtin_prefetch(ix->words + slot->at);
-	__builtin_prefetch(ix->words + slot->at + RBAC_LINE_WORDS);
+	query_init(&q, a, ix);
+	__builtin_prefetch(ix->words + user->at);
+	__builtin_prefetch(ix->words + user->at + RBAC_LINE_WORDS);
+	__builtin_prefetch(ix->strings + scope->sid);
+	query_add_keys(&q, a, r->arena);
+	if (namespace.n)
+		q.namespace = find_namespace_hashed(ix, namespace, namespace_hash);
 	for (size_t i = 0; i < u->group_count; i++) {
 		consider_subject(&q, rbac_subject_find(ix, true, u->groups[i]), &d);
 		if (!r->want_reason && (d.cluster || d.scoped))
 			return AUTHZ_ALLOW;
 	}
-	consider_subject(&q, find_hashed(ix, false, u->name, hash), &d);
+	consider_subject(&q, find_hashed(ix, false, u->name, user_hash), &d);
 	if (!d.cluster && !d.scoped) {
 		if (d.unresolved)
 			*reason = refusal_reason(ix, r);

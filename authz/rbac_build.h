@@ -26,7 +26,7 @@ struct rbac_build {
 	const struct rbac_store *store;	/* borrowed */
 	uint64_t seed;
 	/* the parts of the index, each an array */
-	struct strbuf rules, roles, bindings, subjects, terms, errors, words, strings;
+	struct strbuf rules, roles, bindings, subjects, namespaces, terms, errors, words, strings;
 	struct build_table string_table;	/* to sids */
 	struct build_table error_table;		/* sids to numbers + 1 */
 	/* of rbac_roles.c */

@@ -86,15 +86,20 @@ struct rbac_subject {
 #define RBAC_LINE_WORDS 16		/* of a cache line */
 
 struct rbac_scope_slot {
-	uint32_t tag;
 	uint32_t namespace;		/* sid; 0 in a free slot */
 	struct rbac_run run;
 };
-#define RBAC_SCOPE_SLOT_WORDS 5
+#define RBAC_SCOPE_SLOT_WORDS 4
 
 struct rbac_subject_slot {
 	uint32_t tag;
 	uint32_t at;			/* struct rbac_subject; 0 in a free slot */
+};
+
+/* A namespace that has RoleBindings. */
+struct rbac_namespace_slot {
+	uint32_t tag;
+	uint32_t sid;			/* 0 in a free slot */
 };
 
 struct rbac_term_slot {
@@ -110,11 +115,12 @@ struct rbac_index {
 	const struct rbac_role *roles;
 	const struct rbac_binding *bindings;
 	const struct rbac_subject_slot *subjects;
+	const struct rbac_namespace_slot *namespaces;
 	const struct rbac_term_slot *terms;
 	const uint32_t *errors;		/* sids */
 	const uint32_t *words;
 	const char *strings;
-	uint32_t subject_mask, term_mask;
+	uint32_t subject_mask, namespace_mask, term_mask;
 	uint32_t term_longest;		/* no term has more bytes */
 	uint32_t star;			/* sid of "*" */
 };
@@ -167,7 +173,7 @@ static inline uint32_t rbac_tag(uint64_t hash)
 	return (uint32_t)(hash >> 32);
 }
 
-/* A role's table is keyed by sid, or sid | RBAC_URL_KEY. */
+/* Of sids; a role's table is keyed by sid, or sid | RBAC_URL_KEY. */
 static inline uint64_t rbac_key_hash(uint64_t key)
 {
 	return key * UINT64_C(0x9e3779b97f4a7c15);
@@ -208,10 +214,11 @@ static inline struct rbac_run rbac_cluster_run(const struct rbac_index *ix,
 /* The subject, or NULL when no binding names it. */
 const struct rbac_subject *rbac_subject_find(const struct rbac_index *ix, bool is_group,
 					     struct str name);
-/* Its entries of the namespace's RoleBindings, or NULL; hash is that of the namespace. */
+/* The namespace's sid; 0 when it has no RoleBindings. */
+uint32_t rbac_namespace_find(const struct rbac_index *ix, struct str namespace);
+/* The subject's entries of the namespace's RoleBindings, or NULL. */
 const struct rbac_run *rbac_scope_find(const struct rbac_index *ix,
-				       const struct rbac_subject *subject, struct str namespace,
-				       uint64_t hash);
+				       const struct rbac_subject *subject, uint32_t namespace);
 /* NULL: no rule has this word. */
 const struct rbac_term_slot *rbac_term_find(const struct rbac_index *ix, struct str word);
 /* The aggregate of error texts (spec 10 section 3): numbers in `errors`, in the order met. */

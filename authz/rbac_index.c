@@ -350,14 +350,12 @@ static void put_scopes(struct rbac_build *b, struct run_marks *m, const struct r
 	rbac_build_reserve(b, cap * RBAC_SCOPE_SLOT_WORDS);
 	for (uint32_t i = 0, count; i < n; i += count) {
 		uint32_t namespace = namespace_of(b, &v[i]);
-		uint64_t hash = rbac_hash(b->seed, build_string(b, namespace));
-		uint32_t at = (uint32_t)hash & (cap - 1);
+		uint32_t at = (uint32_t)(rbac_key_hash(namespace) >> 32) & (cap - 1);
 
 		count = same_namespace(b, v + i, n - i);
 		while (table[at].namespace)
 			at = (at + 1) & (cap - 1);
-		table[at] = (struct rbac_scope_slot){ rbac_tag(hash), namespace,
-						      put_run(b, m, v + i, count) };
+		table[at] = (struct rbac_scope_slot){ namespace, put_run(b, m, v + i, count) };
 	}
 	memcpy(b->words.p + subject->scope_at * sizeof(uint32_t), table, cap * sizeof(*table));
 	free(table);
@@ -441,6 +439,34 @@ static void build_subjects(struct rbac_build *b)
 	arena_fini(&sb.names);
 }
 
+/* The table of namespaces; RoleBindings are ordered by theirs. */
+static void put_namespaces(struct rbac_build *b)
+{
+	const struct rbac_binding *v = (const struct rbac_binding *)(const void *)b->bindings.p;
+	size_t n = b->bindings.n / sizeof(*v);
+	struct rbac_namespace_slot *table;
+	uint32_t used = 0, cap;
+
+	for (size_t i = 0; i < n; i++)
+		used += v[i].namespace && (!i || v[i].namespace != v[i - 1].namespace);
+	cap = build_table_capacity(used);
+	table = xcalloc(cap, sizeof(*table));
+	for (size_t i = 0; i < n; i++) {
+		uint64_t hash;
+		uint32_t at;
+
+		if (!v[i].namespace || (i && v[i].namespace == v[i - 1].namespace))
+			continue;
+		hash = rbac_hash(b->seed, build_string(b, v[i].namespace));
+		at = (uint32_t)hash & (cap - 1);
+		while (table[at].sid)
+			at = (at + 1) & (cap - 1);
+		table[at] = (struct rbac_namespace_slot){ rbac_tag(hash), v[i].namespace };
+	}
+	strbuf_add(&b->namespaces, table, cap * sizeof(*table));
+	free(table);
+}
+
 /* --- The index --- */
 
 static size_t whole_lines(size_t n)
@@ -472,8 +498,8 @@ static struct rbac_index *assemble(struct rbac_build *b)
 		const void *to;
 	} part[] = {
 		{ &b->rules, NULL }, { &b->roles, NULL }, { &b->bindings, NULL },
-		{ &b->subjects, NULL }, { &b->terms, NULL }, { &b->errors, NULL },
-		{ &b->words, NULL }, { &b->strings, NULL },
+		{ &b->subjects, NULL }, { &b->namespaces, NULL }, { &b->terms, NULL },
+		{ &b->errors, NULL }, { &b->words, NULL }, { &b->strings, NULL },
 	};
 	size_t size = whole_lines(sizeof(struct rbac_index));
 	struct rbac_index *ix;
@@ -493,8 +519,8 @@ static struct rbac_index *assemble(struct rbac_build *b)
 	*ix = (struct rbac_index){
 		.seed = b->seed, .size = size,
 		.rules = part[0].to, .roles = part[1].to, .bindings = part[2].to,
-		.subjects = part[3].to, .terms = part[4].to, .errors = part[5].to,
-		.words = part[6].to, .strings = part[7].to,
+		.subjects = part[3].to, .namespaces = part[4].to, .terms = part[5].to,
+		.errors = part[6].to, .words = part[7].to, .strings = part[8].to,
 	};
 	return ix;
 }
@@ -502,18 +528,21 @@ static struct rbac_index *assemble(struct rbac_build *b)
 struct rbac_index *rbac_index_build(const struct rbac_store *s)
 {
 	struct rbac_build b = { .store = s, .seed = random_u64() };
-	uint32_t subject_n, term_n;
+	uint32_t subject_n, namespace_n, term_n;
 	struct rbac_index *ix;
 
 	rbac_pack_number(&b.strings, 0);
 	rbac_build_reserve(&b, 1);
 	rbac_build_roles_init(&b);
 	build_subjects(&b);
+	put_namespaces(&b);
 	rbac_build_terms(&b);
 	subject_n = (uint32_t)(b.subjects.n / sizeof(struct rbac_subject_slot));
+	namespace_n = (uint32_t)(b.namespaces.n / sizeof(struct rbac_namespace_slot));
 	term_n = (uint32_t)(b.terms.n / sizeof(struct rbac_term_slot));
 	ix = assemble(&b);
 	ix->subject_mask = subject_n - 1;
+	ix->namespace_mask = namespace_n - 1;
 	ix->term_mask = term_n - 1;
 	ix->term_longest = b.term_longest;
 	ix->star = b.star;
