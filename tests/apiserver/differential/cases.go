@@ -87,6 +87,7 @@ func (s *suite) build() {
 	s.headerCases()
 	s.framingCases()
 	s.webSocketTokens()
+	s.randomCases()
 }
 
 const (
