@@ -238,6 +238,7 @@ static void *control_main(void *arg)
 	c->check = upstream_check_new(c->loop, s->upstreams, &s->health, &c->own);
 	loop_timer_arm(&c->tick, CONTROL_TICK_MS);
 	loop_run(c->loop);
+	arena_thread_fini();
 	return NULL;
 }
 

@@ -42,8 +42,9 @@ static void append_forwarded_for(struct exchange *x, struct http_headers *h)
 }
 
 /*
- * Turns the request's head into the one for the upstream.  What the client's Connection header nominates goes first, then
- * everything that could be taken for an identity, and ours is stamped last (peers, trap 1).
+ * Turns the request's head into the one for the upstream.  What the client's Connection header
+ * nominates goes first, then everything that could be taken for an identity, and ours is stamped
+ * last (peers, trap 1).
  */
 static int prepare_request(struct exchange *x, const char **why)
 {

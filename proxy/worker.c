@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "authn/x509.h"
 #include "base/mem.h"
 #include "net/listener.h"
 #include "proxy/connection.h"
@@ -60,6 +61,8 @@ static void *worker_main(void *arg)
 	if (w->health_fd >= 0)
 		w->health_listener = listener_new(w->loop, w->health_fd, on_probe, w);
 	loop_run(w->loop);
+	x509_thread_fini();
+	arena_thread_fini();
 	return NULL;
 }
 
