@@ -371,7 +371,10 @@ static void keep_peer(struct stream *s)
 
 	s->tls_peer.resumed = SSL_session_reused(s->ssl);
 	s->tls_peer.leaf = SSL_get1_peer_certificate(s->ssl);
-	if (!s->tls_peer.leaf || sk_X509_num(rest) <= 0)
+	if (!s->tls_peer.leaf)
+		return;
+	tls_server_bound_session(s->ssl, s->tls_peer.leaf, rest);
+	if (sk_X509_num(rest) <= 0)
 		return;
 	/* On the server's side OpenSSL keeps the chain without the leaf. */
 	s->tls_peer.chain = X509_chain_up_ref(rest);

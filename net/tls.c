@@ -275,6 +275,8 @@ static void set_sessions(SSL_CTX *ctx)
 	SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_SERVER);
 	SSL_CTX_sess_set_cache_size(ctx, TLS_SESSION_CACHE_MAX);
+	SSL_CTX_set_timeout(ctx, TLS_SESSION_SECONDS);
+	SSL_CTX_set_max_cert_list(ctx, TLS_HANDSHAKE_CERTIFICATES_MAX);
 	SSL_CTX_set_session_id_context(ctx, id, sizeof(id) - 1);
 	SSL_CTX_set_num_tickets(ctx, 1);
 }
@@ -335,6 +337,16 @@ struct snapshot *tls_server_context_snapshot(struct tls_server_context *c)
 SSL_CTX *tls_server_context_ssl(struct tls_server_context *c)
 {
 	return c->ctx;
+}
+
+void tls_server_bound_session(SSL *ssl, const X509 *leaf, const STACK_OF(X509) *rest)
+{
+	int size = i2d_X509(leaf, NULL);
+
+	for (int i = 0; i < sk_X509_num(rest); i++)
+		size += i2d_X509(sk_X509_value(rest, i), NULL);
+	if (size > TLS_SESSION_CHAIN_MAX)
+		SSL_CTX_remove_session(SSL_get_SSL_CTX(ssl), SSL_get_session(ssl));
 }
 
 /* ---- client ---- */

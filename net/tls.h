@@ -38,14 +38,20 @@ struct tls_server_context;	/* starts with a struct snapshot */
 
 /*
  * Makes a server context.  Sessions resume from a bounded stateful cache (TLS_SESSION_CACHE_MAX
- * entries, no stateless tickets), so that a resumed connection has the same peer chain.  On
+ * entries, no stateless tickets), so that a resumed connection has the same peer chain.  Anybody can
+ * fill that cache, hence a session with more certificates than TLS_SESSION_CHAIN_MAX is not kept.  On
  * failure *reason (if not NULL) gets a text the caller frees.  ERR_TLS.
  */
-#define TLS_SESSION_CACHE_MAX 20000
+#define TLS_SESSION_CACHE_MAX 8192
+#define TLS_SESSION_SECONDS 900
+#define TLS_SESSION_CHAIN_MAX 6144	/* bytes of the client's certificates as DER */
+#define TLS_HANDSHAKE_CERTIFICATES_MAX (64 * 1024)	/* the same bound as Go's */
 int tls_server_context_new(const struct tls_server_settings *s, struct tls_server_context **out,
 			   char **reason);
 struct snapshot *tls_server_context_snapshot(struct tls_server_context *c);
 SSL_CTX *tls_server_context_ssl(struct tls_server_context *c);
+/* To be called once after the handshake: applies TLS_SESSION_CHAIN_MAX. */
+void tls_server_bound_session(SSL *ssl, const X509 *leaf, const STACK_OF(X509) *rest);
 
 struct tls_client_settings {
 	struct str cert_pem;		/* the front-proxy certificate, leaf then chain; or empty */

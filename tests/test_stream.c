@@ -671,37 +671,76 @@ static void check_peer(const struct tls_peer *p, bool resumed)
 	ok(p->resumed == resumed);
 }
 
+static const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
+
+/* Connects, gets a session, and connects anew with it. */
+static void connect_twice(int version)
+{
+	SSL_SESSION *session;
+
+	SSL_CTX_set_max_proto_version(tls_server_context_ssl(server_tls), version);
+	connect_and_open(true);
+	int_is(SSL_version(stream_ssl(server.stream)), version);
+	ok(stream_tls_peer(server.stream) && !stream_tls_peer(server.stream)->resumed);
+	ok(!stream_tls_peer(client.stream));
+	send_text(&server, "ticket");
+	wait_for(client.got.n == 6);
+	session = stream_session(client.stream);
+	ok(session != NULL);
+	ok(stream_session(server.stream) == NULL);
+	close_end(&client);
+	wait_for(server.read_err);
+	close_end(&server);
+	client.opened = server.opened = 0;
+	connect_ends(true, session);
+	wait_for(client.opened && server.opened);
+	SSL_SESSION_free(session);
+}
+
 /* A resumed connection yields the same leaf and the same intermediates, with both versions. */
 static void test_resumption_keeps_the_chain(void)
 {
-	static const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
-
 	for (size_t i = 0; i < array_size(versions); i++) {
-		SSL_SESSION *session;
-
 		tap_row(i ? "TLS 1.3" : "TLS 1.2");
 		setup();
-		SSL_CTX_set_max_proto_version(tls_server_context_ssl(server_tls), versions[i]);
-		connect_and_open(true);
-		int_is(SSL_version(stream_ssl(server.stream)), versions[i]);
-		check_peer(stream_tls_peer(server.stream), false);
-		ok(!stream_tls_peer(client.stream));
-		send_text(&server, "ticket");
-		wait_for(client.got.n == 6);
-		session = stream_session(client.stream);
-		ok(session != NULL);
-		ok(stream_session(server.stream) == NULL);
-		close_end(&client);
-		wait_for(server.read_err);
-		close_end(&server);
-		client.opened = server.opened = 0;
-		connect_ends(true, session);
-		wait_for(client.opened && server.opened);
+		connect_twice(versions[i]);
 		check_peer(stream_tls_peer(server.stream), true);
-		SSL_SESSION_free(session);
 		teardown();
 	}
 	tap_row(NULL);
+}
+
+static void use_client_certificate(const struct certs_pair *p)
+{
+	struct tls_client_settings cs = { .cert_pem = str_from(p->cert_pem),
+					  .key_pem = str_from(p->key_pem),
+					  .ca_pem = str_from(ca->cert_pem) };
+
+	snapshot_release(tls_client_context_snapshot(client_tls));
+	int_is(tls_client_context_new(&cs, &client_tls, NULL), 0);
+}
+
+/* Anybody may send any certificates: big ones must not fill the session cache. */
+static void test_sessions_with_big_certificates_are_not_kept(void)
+{
+	static char san[TLS_SESSION_CHAIN_MAX + 100] = "DNS:";
+	struct certs_pair *big;
+
+	for (size_t i = 4; i < sizeof(san) - 1; i++)
+		san[i] = i % 60 ? 'x' : '.';
+	big = certs_make(&(struct certs_spec){ .cn = "big", .san = san }, NULL);
+	for (size_t i = 0; i < array_size(versions); i++) {
+		tap_row(i ? "TLS 1.3" : "TLS 1.2");
+		setup();
+		use_client_certificate(big);
+		connect_twice(versions[i]);
+		ok(!stream_tls_peer(server.stream)->resumed);
+		ok(X509_cmp(stream_tls_peer(server.stream)->leaf, big->cert) == 0);
+		int_is(SSL_CTX_sess_number(tls_server_context_ssl(server_tls)), 0);
+		teardown();
+	}
+	tap_row(NULL);
+	certs_free(big);
 }
 
 static void test_no_client_certificate_is_fine(void)
@@ -730,14 +769,10 @@ static void test_bad_client_certificates_pass(void)
 
 	for (size_t i = 0; i < array_size(specs); i++) {
 		struct certs_pair *bad = certs_make(&specs[i], NULL);
-		struct tls_client_settings cs = { .cert_pem = str_from(bad->cert_pem),
-						  .key_pem = str_from(bad->key_pem),
-						  .ca_pem = str_from(ca->cert_pem) };
 
 		tap_row(specs[i].cn);
 		setup();
-		snapshot_release(tls_client_context_snapshot(client_tls));
-		int_is(tls_client_context_new(&cs, &client_tls, NULL), 0);
+		use_client_certificate(bad);
 		connect_and_open(true);
 		ok(stream_tls_peer(server.stream) && !stream_tls_peer(server.stream)->chain &&
 		   X509_cmp(stream_tls_peer(server.stream)->leaf, bad->cert) == 0);
@@ -813,6 +848,7 @@ int main(void)
 		TAP(test_cut_tls_stream_is_no_orderly_end),
 		TAP(test_server_name_must_match),
 		TAP(test_resumption_keeps_the_chain),
+		TAP(test_sessions_with_big_certificates_are_not_kept),
 		TAP(test_no_client_certificate_is_fine),
 		TAP(test_bad_client_certificates_pass),
 		TAP(test_key_update_and_large_records),
