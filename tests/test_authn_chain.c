@@ -566,34 +566,49 @@ static void test_chain_is_part_of_the_verdict(void)
 	snapshot_release(&c->snapshot);
 }
 
+static X509 *make_user(int i)
+{
+	struct maker_spec spec = { .key = key, .extensions = CLIENT };
+	char name[32];
+
+	snprintf(name, sizeof(name), "user-%d", i);
+	spec.cn = name;
+	return maker_cert(&spec, ca, key);
+}
+
+/* True if the certificate had to be verified on a new connection. */
+static bool was_verified(const struct authn_config *c, X509 *x)
+{
+	uint64_t before = x509_thread_verifications();
+	struct world w;
+
+	world_init(&w, c, x);
+	int_is(next_result(&w, c), AUTHN_ACCEPT);
+	world_fini(&w);
+	return x509_thread_verifications() > before;
+}
+
+/* The verdict that was used least recently makes room. */
 static void test_thread_cache_is_bounded(void)
 {
 	struct authn_config *c = load_all(ca);
-	struct maker_spec spec = { .key = key, .extensions = CLIENT };
-	uint64_t before;
-	char name[32];
-	struct world w;
+	X509 *first = make_user(0), *second = make_user(1);
 
 	x509_thread_fini();
-	for (int i = 0; i < X509_VERDICTS_MAX + 1; i++) {
-		X509 *x;
+	ok(was_verified(c, first));
+	ok(was_verified(c, second));
+	for (int i = 2; i < X509_VERDICTS_MAX + 1; i++) {
+		X509 *x = make_user(i);
 
-		snprintf(name, sizeof(name), "user-%d", i);
-		spec.cn = name;
-		x = maker_cert(&spec, ca, key);
-		world_init(&w, c, x);
-		ok(next_result(&w, c) == AUTHN_ACCEPT && w.request.user.name.n == strlen(name));
-		world_fini(&w);
-		if (!i) {
-			/* Used again, so that the second one is the oldest. */
-			before = x509_thread_verifications();
-			world_init(&w, c, x);
-			int_is(next_result(&w, c), AUTHN_ACCEPT);
-			int_is(x509_thread_verifications(), before);
-			world_fini(&w);
-		}
+		if (i == X509_VERDICTS_MAX)
+			ok(!was_verified(c, first));
+		ok(was_verified(c, x));
 		X509_free(x);
 	}
+	ok(!was_verified(c, first));
+	ok(was_verified(c, second));
+	X509_free(first);
+	X509_free(second);
 	x509_thread_fini();
 	snapshot_release(&c->snapshot);
 }

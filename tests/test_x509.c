@@ -32,6 +32,7 @@ struct path_case {
 	int64_t at;				/* seconds from MAKER_NOW */
 	int64_t root_until, middle_until, leaf_from;	/* likewise; 0: the default */
 	bool root_v1, middle_v1;
+	const char *leaf_cn;			/* NULL: jane */
 	const char *want;			/* NULL: accepted; else a part of the reason */
 };
 
@@ -141,7 +142,7 @@ static const struct path_case cases[] = {
 	{ "constraints of an intermediate", CA, NC("permitted;DNS:example.com"),
 	  CLIENT "\nsubjectAltName=DNS:a.example.org", ROOT, .want = "subtree violation" },
 	{ "the common name is no host name", NC("permitted;DNS:example.com"), NULL, CLIENT,
-	  ROOT, .want = NULL },
+	  ROOT, .leaf_cn = "a.example.org" },
 	{ "critical constraints of another type", NC("permitted;RID:1.2.3.4"), NULL, CLIENT, ROOT,
 	  .want = UNKNOWN },
 
@@ -199,7 +200,8 @@ static void path_make(struct path *p, const struct path_case *c)
 		.extensions = c->middle && *c->middle ? c->middle : NULL,
 		.not_after = from_now(c->middle_until), .not_before = MAKER_NOW - DAY,
 		.is_v1 = c->middle_v1 };
-	struct maker_spec leaf = { .cn = "jane", .extensions = c->leaf, .key = leaf_key,
+	struct maker_spec leaf = { .cn = c->leaf_cn ? c->leaf_cn : "jane",
+		.extensions = c->leaf, .key = leaf_key,
 		.digest = c->leaf_digest, .not_before = from_now(c->leaf_from) };
 
 	p->root = maker_cert(&root, NULL, NULL);
