@@ -263,6 +263,8 @@ has "discovery for all" "$(as jane /api)" APIVersions
 send POST /apis/rbac.authorization.k8s.io/v1/clusterrolebindings application/json \
 	'{"metadata":{"name":"j"},"roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"ClusterRole","name":"view"},"subjects":[{"kind":"User","name":"jane","apiGroup":"rbac.authorization.k8s.io"}]}' >/dev/null
 has "a binding counts at once" "$(as jane /api/v1/pods)" '"kind":"PodList"'
+has "rules of a subject" "$(as jane /apis/authorization.k8s.io/v1/selfsubjectrulesreviews -d '{}' \
+	-H 'Content-Type: application/json')" '"apiGroups":["apps"]'
 as admin /apis/rbac.authorization.k8s.io/v1/clusterrolebindings/j -X DELETE >/dev/null
 has "and no more once deleted" "$(as jane /api/v1/pods)" '"code":403'
 stop

@@ -89,6 +89,67 @@ void policy_free(struct policy *p)
 	free(p);
 }
 
+static struct rbac_index *current_index(struct policy *p)
+{
+	if (!p->index) {
+		rbac_store_aggregate(p->objects);
+		p->index = rbac_index_build(p->objects);
+	}
+	return p->index;
+}
+
+static void set_list(json_t *rule, const char *key, const struct str *v, size_t n)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(list, json_str(v[i]));
+	json_object_set_new(rule, key, list);
+}
+
+static void add_resource_rule(void *arg, const struct str *verbs, size_t nv,
+			      const struct str *groups, size_t ng, const struct str *resources,
+			      size_t nr, const struct str *names, size_t nn)
+{
+	json_t *rule = json_object();
+
+	set_list(rule, "verbs", verbs, nv);
+	set_list(rule, "apiGroups", groups, ng);
+	set_list(rule, "resources", resources, nr);
+	if (nn)
+		set_list(rule, "resourceNames", names, nn);
+	json_array_append_new(json_object_get(arg, "resourceRules"), rule);
+}
+
+static void add_other_rule(void *arg, const struct str *verbs, size_t nv, const struct str *urls,
+			   size_t nu)
+{
+	json_t *rule = json_object();
+
+	set_list(rule, "verbs", verbs, nv);
+	set_list(rule, "nonResourceURLs", urls, nu);
+	json_array_append_new(json_object_get(arg, "nonResourceRules"), rule);
+}
+
+json_t *policy_rules(struct policy *p, const struct user *u, struct str ns, struct arena *arena)
+{
+	static const struct str any = { "*", 1 };
+	json_t *status = json_pack("{s:[], s:[], s:b}", "resourceRules", "nonResourceRules",
+				   "incomplete", 0);
+	const struct rbac_rule_visitor visitor = { add_resource_rule, add_other_rule, status };
+	struct str error = STR_NULL;
+
+	if (!p || user_has_group(u, STR(GROUP_MASTERS))) {
+		add_resource_rule(status, &any, 1, &any, 1, &any, 1, NULL, 0);
+		add_other_rule(status, &any, 1, &any, 1);
+		return status;
+	}
+	rbac_rules_for(current_index(p), u, ns, &visitor, arena, &error);
+	if (error.n)
+		json_object_set_new(status, "evaluationError", json_str(error));
+	return status;
+}
+
 bool policy_allows(struct policy *p, const struct attributes *a, struct arena *arena,
 		   struct str *reason)
 {
@@ -100,11 +161,7 @@ bool policy_allows(struct policy *p, const struct attributes *a, struct arena *a
 	*reason = STR_NULL;
 	if (!p || user_has_group(a->user, STR(GROUP_MASTERS)))
 		return true;
-	if (!p->index) {
-		rbac_store_aggregate(p->objects);
-		p->index = rbac_index_build(p->objects);
-	}
-	policy.rbac = p->index;
+	policy.rbac = current_index(p);
 	return rbac_authorize(&r, reason, &error) == AUTHZ_ALLOW;
 }
 

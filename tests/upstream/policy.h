@@ -13,6 +13,8 @@ void policy_free(struct policy *p);		/* NULL is allowed */
 /* Without a policy (NULL) everything is allowed. The reason is in the arena. */
 bool policy_allows(struct policy *p, const struct attributes *a, struct arena *arena,
 		   struct str *reason);
+/* The rules of a user in a namespace as a SubjectRulesReviewStatus; a new value. */
+json_t *policy_rules(struct policy *p, const struct user *u, struct str ns, struct arena *arena);
 /* Answers 403 and returns false when the caller may not do this. */
 bool policy_check_call(struct call *c);
 

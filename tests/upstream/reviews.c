@@ -95,13 +95,6 @@ static json_t *access_status(struct rest *r, const json_t *spec, bool self)
 	return out;
 }
 
-static json_t *rules_status(void)
-{
-	return json_pack("{s:[{s:[s], s:[s], s:[s]}], s:[{s:[s], s:[s]}], s:b}", "resourceRules",
-		"verbs", "*", "apiGroups", "*", "resources", "*", "nonResourceRules", "verbs", "*",
-		"nonResourceURLs", "*", "incomplete", 0);
-}
-
 void review_create(struct rest *r)
 {
 	json_t *review = rest_body(r, r->kind), *status, *spec;
@@ -113,7 +106,8 @@ void review_create(struct rest *r)
 	if (!strcmp(name, "selfsubjectreviews"))
 		status = json_pack("{s:o}", "userInfo", review_user_info(&r->call->user));
 	else if (!strcmp(name, "selfsubjectrulesreviews"))
-		status = rules_status();
+		status = policy_rules(r->call->server->policy, &r->call->user,
+				      object_text(spec, "namespace"), r->call->arena);
 	else if (!strcmp(name, "tokenreviews"))
 		status = json_pack("{s:b, s:{}}", "authenticated", 0, "user");
 	else
