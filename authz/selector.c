@@ -273,11 +273,16 @@ static bool label_values_are_valid(const struct selector_requirement *r)
 }
 
 /*
- * The inside of (...), from behind the parenthesis to behind the closing one.  Commas stand for
- * empty values as in Kubernetes' parser: (,) and (a,,b) are legal, (a,,) and (,,) are not.
+ * The inside of (...), from behind the parenthesis to behind the closing one.  Empty values are as
+ * in Kubernetes' parser: (), (,) and (a,,b) are legal, (a,,) and (,,) are not.
  */
 static int label_values_read(struct label_parser *p, struct str *v, size_t *n)
 {
+	if (p->token == TOKEN_CLOSE) {
+		v[(*n)++] = STR_NULL;
+		label_advance(p);
+		return 0;
+	}
 	while (true) {
 		if (label_is_word(p)) {
 			v[(*n)++] = p->literal;
@@ -303,7 +308,7 @@ static int label_values_read(struct label_parser *p, struct str *v, size_t *n)
 	}
 }
 
-/* A set: sorted, each value once.  It must not be empty. */
+/* A set: sorted, each value once. */
 static int label_set_read(struct label_parser *p, struct selector_requirement *r)
 {
 	ptrdiff_t close = str_find(p->text, ')', p->at);

@@ -296,13 +296,25 @@ static size_t scheme_length(struct str s)
 /* A host with an optional port.  User information is an error (RFC 9110 section 4.2.4). */
 static bool is_authority(struct str s)
 {
+	size_t host_n = s.n;
+
 	for (size_t i = 0; i < s.n; i++) {
 		char l = (char)(s.p[i] | 0x20);
 
 		if (!(l >= 'a' && l <= 'z') && !memchr("0123456789-._~:[]", s.p[i], 17))
 			return false;
 	}
-	return true;
+	while (host_n && s.p[host_n - 1] >= '0' && s.p[host_n - 1] <= '9')
+		host_n--;
+	if (host_n && s.p[host_n - 1] == ':')
+		host_n--;
+	else
+		host_n = s.n;
+	/* Brackets hold an IPv6 address; elsewhere a colon begins the port. */
+	s.n = host_n;
+	if (s.n && s.p[0] == '[')
+		return str_find(s, ']', 0) == (ptrdiff_t)s.n - 1;
+	return str_find(s, ':', 0) < 0 && str_find(s, '[', 0) < 0 && str_find(s, ']', 0) < 0;
 }
 
 /*

@@ -138,6 +138,8 @@ static void test_target_forms(void)
 	str_is(resolve("GET", "https://h:6443/api/v1/pods?watch=1")->origin_form,
 	       STR("/api/v1/pods?watch=1"));
 	str_is(resolve("GET", "HTTP://[::1]:1//a")->origin_form, STR("//a"));
+	str_is(resolve("GET", "http://[::1]/a")->origin_form, STR("/a"));
+	str_is(resolve("GET", "http://h:/a")->origin_form, STR("/a"));
 	str_is(resolve("GET", "http:///a")->origin_form, STR("/a"));
 	str_is(resolve("GET", "http:/a")->origin_form, STR("/a"));
 	/* An empty path is decided on and sent as "/" (RFC 9112 section 3.2.1). */
@@ -159,7 +161,9 @@ static void test_bad_targets(void)
 		{ "GET", STR("") }, { "GET", STR("*") }, { "GET", STR("?x") },
 		{ "GET", STR("http:a") }, { "GET", STR("://h/a") }, { "GET", STR("1http://h/a") },
 		{ "GET", STR("h/a") }, { "GET", STR("http://u@h/a") },
-		{ "GET", STR("http://h\\/a") }, { "GET", STR("http://h%41/a") },
+		{ "GET", STR("http://h:1a/a") }, { "GET", STR("http://h:1:2/a") },
+		{ "GET", STR("http://[::1/a") }, { "GET", STR("http://[::1]a/a") },
+		{ "GET", STR("http://h]/a") }, { "GET", STR("http://h\\/a") }, { "GET", STR("http://h%41/a") },
 		{ "GET", STR("/a\x01") }, { "GET", STR("/a\x7f") }, { "GET", STR("/a\0b") },
 		{ "GET", STR("/a\tb") }, { "GET", STR("/a?b\nc") },
 		{ "GET", STR("/%") }, { "GET", STR("/%4") }, { "GET", STR("/%4g") },
