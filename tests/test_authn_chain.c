@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -613,6 +614,51 @@ static void test_thread_cache_is_bounded(void)
 	snapshot_release(&c->snapshot);
 }
 
+struct reader {
+	pthread_t thread;
+	const struct authn_config *config;
+	unsigned wrong;
+};
+
+static void *read_snapshot(void *arg)
+{
+	struct reader *r = arg;
+
+	for (int i = 0; i < 100; i++) {
+		X509 *x = X509_dup(certs[i % 2 ? GOOD_CERT : OTHER_CA]);
+		struct world w;
+
+		if (i % 10 == 0)
+			x509_thread_fini();
+		world_init(&w, r->config, x);
+		add_fields(&w.headers, "Authorization: Bearer good");
+		r->wrong += authn_chain_run(&w.request) != AUTHN_ACCEPT ||
+			    !str_eq(w.request.user.name, i % 2 ? STR("jane") : STR("tom"));
+		world_fini(&w);
+		X509_free(x);
+	}
+	x509_thread_fini();
+	arena_thread_fini();
+	return NULL;
+}
+
+/* One configuration is read by all workers at once. */
+static void test_threads_share_a_configuration(void)
+{
+	struct authn_config *c = load_all(ca);
+	struct reader readers[4];
+
+	for (size_t i = 0; i < array_size(readers); i++) {
+		readers[i] = (struct reader){ .config = c };
+		int_is(pthread_create(&readers[i].thread, NULL, read_snapshot, &readers[i]), 0);
+	}
+	for (size_t i = 0; i < array_size(readers); i++) {
+		pthread_join(readers[i].thread, NULL);
+		int_is(readers[i].wrong, 0);
+	}
+	snapshot_release(&c->snapshot);
+}
+
 static void test_load_problems(void)
 {
 	struct authn_sources s = { "missing-ca.crt", "missing-tokens", "missing-passwords", true };
@@ -776,6 +822,7 @@ int main(void)
 		TAP(test_certificate_expires_on_an_open_connection),
 		TAP(test_chain_is_part_of_the_verdict),
 		TAP(test_thread_cache_is_bounded),
+		TAP(test_threads_share_a_configuration),
 		TAP(test_load_problems),
 		TAP(test_strip),
 		TAP(test_bearer_header),
