@@ -113,7 +113,9 @@ static void on_gone(void *user, struct h1_client *c, int err)
 
 static void on_open(void *user)
 {
-	static const struct h1_client_settings settings = { .on_idle = on_idle, .on_gone = on_gone };
+	static const struct h1_client_settings settings = {
+		.on_idle = on_idle, .on_gone = on_gone,
+	};
 
 	(void)user;
 	client = h1_client_new(pair_loop, opening, &settings, NULL);

@@ -138,7 +138,9 @@ static void on_gone(void *arg, struct h1_server *c)
 
 static void run(struct str in, unsigned seed, struct strbuf *out)
 {
-	static const struct h1_server_settings settings = { .accept = on_accept, .on_gone = on_gone };
+	static const struct h1_server_settings settings = {
+		.accept = on_accept, .on_gone = on_gone,
+	};
 	struct address any = { .len = 0 };
 	struct stream *stream;
 

@@ -47,8 +47,9 @@ void h1_server_set_user(struct h1_server *c, void *user);
 
 /*
  * Client role: a connection that serves one request at a time.  The stream must be open.
- * on_idle: the response is complete and released, and the connection may be used again.  on_gone:
- * it closed, or may not be reused, and its stream is released; free is implied, no callback follows.
+ * on_idle: the response is complete and released, and the connection may be used again.
+ * on_gone: it closed, or may not be reused, and its stream is released; free is implied, no
+ * callback follows.
  * Both come from the loop's tasks or the net stream, never from inside an operation of the stream.
  */
 struct h1_client_settings {
@@ -59,13 +60,13 @@ struct h1_client *h1_client_new(struct loop *l, struct stream *s,
 				const struct h1_client_settings *settings, void *user);
 /*
  * A stream for the next request: at once after h1_client_new, later after on_idle; else NULL.  Its
- * handler must be set before the caller returns to the loop.  Bytes that come before the request was
- * written break the connection: they are nobody's answer.
+ * handler must be set before the caller returns to the loop.  Bytes that come before the request
+ * was written break the connection: they are nobody's answer.
  */
 struct http_stream *h1_client_open(struct h1_client *c);
 /*
- * Ends and frees it, without on_gone; a stream still held gets on_closed(ERR_CANCELED) and is due to
- * be released as always.
+ * Ends and frees it, without on_gone; a stream still held gets on_closed(ERR_CANCELED) and is due
+ * to be released as always.
  */
 void h1_client_close(struct h1_client *c);
 /* Monotonic microseconds at which it became idle. */

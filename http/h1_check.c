@@ -186,8 +186,9 @@ static bool bad_escape(const struct h1_head *head)
 	ptrdiff_t query = str_find(head->target, '?', 0);
 	struct str path = query < 0 ? head->target : str_slice(head->target, 0, (size_t)query);
 
-	for (ptrdiff_t at = str_find(path, '%', 0); at >= 0; at = str_find(path, '%', (size_t)at + 1))
-		if ((size_t)at + 2 >= path.n || !is_hex(path.p[at + 1]) || !is_hex(path.p[at + 2]))
+	for (size_t i = 0; i < path.n; i++)
+		if (path.p[i] == '%' &&
+		    (i + 2 >= path.n || !is_hex(path.p[i + 1]) || !is_hex(path.p[i + 2])))
 			return true;
 	return false;
 }
@@ -199,7 +200,8 @@ static bool several_hosts(const struct h1_head *head)
 
 static bool missing_host(const struct h1_head *head)
 {
-	return str_eq(head->version, STR("HTTP/1.1")) && !http_headers_has(head->headers, STR("host"));
+	return str_eq(head->version, STR("HTTP/1.1")) &&
+	       !http_headers_has(head->headers, STR("host"));
 }
 
 /* The bytes that Go's net/http allows; an empty one is allowed. */
@@ -285,7 +287,8 @@ static const struct h1_refusal refusals[] = {
 	{ "target escape", H1_FAULT_NONE, bad_escape, 400, NULL, NULL, true },
 	{ "parser: transfer coding", H1_FAULT_TRANSFER_CODING, NULL, 501, NULL,
 	  "Unsupported transfer encoding", false },
-	{ "parser: version", H1_FAULT_VERSION, NULL, 505, "unsupported protocol version", NULL, false },
+	{ "parser: version", H1_FAULT_VERSION, NULL, 505, "unsupported protocol version", NULL,
+	  false },
 	{ "parser", H1_FAULT_PARSER, NULL, 400, NULL, NULL, false },
 	{ "several hosts", H1_FAULT_NONE, several_hosts, 400, NULL, NULL, true },
 	{ "missing host", H1_FAULT_NONE, missing_host, 400, "missing required Host header", NULL,

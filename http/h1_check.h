@@ -10,8 +10,8 @@
 
 #include "http/message.h"
 
-#define H1_CONNECTION_MAX 4096		/* bytes in all Connection fields: each is a name to compare */
-#define H1_FRAMING_MAX 4096		/* bytes around a chunk: its size line, extensions included */
+#define H1_CONNECTION_MAX 4096	/* bytes in all Connection fields: each is a name to compare */
+#define H1_FRAMING_MAX 4096	/* bytes around a chunk: its size line, extensions included */
 #define H1_TRAILERS_MAX (16 * 1024)
 
 /* What the scanner, the parser or a limit found. */

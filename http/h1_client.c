@@ -51,7 +51,7 @@ struct h1_client {
 	bool may_reuse;
 	bool write_failed;		/* the answer may still be there to be read */
 	unsigned informational;
-	int64_t left;			/* body bytes still owed by Content-Length, -1: not counted */
+	int64_t left;			/* body bytes owed by Content-Length, -1: not counted */
 	size_t unconsumed;
 	int failure;			/* to be reported by the next flush */
 };
@@ -187,7 +187,8 @@ static void fail(struct h1_client *c, int err)
 
 static bool keeps_alive(const struct http_message *m)
 {
-	return !m->is_http10 && !http_headers_has_token(&m->headers, STR("connection"), STR("close"));
+	return !m->is_http10 &&
+	       !http_headers_has_token(&m->headers, STR("connection"), STR("close"));
 }
 
 /* The response is complete; the user lets go of it now or later. */
@@ -312,7 +313,7 @@ static void on_readable(void *user)
 			set_reading(c, false);
 			return;
 		}
-		n = stream_read(c->stream, scratch, room < LOOP_SCRATCH_SIZE ? room : LOOP_SCRATCH_SIZE);
+		n = stream_read(c->stream, scratch, room);
 		if (n == ERR_AGAIN)
 			return;
 		if (n < 0)

@@ -124,7 +124,7 @@ static size_t account(struct h1_out *o, size_t n)
 	return body;
 }
 
-/* Gives back the room of what was written: a peer that is always a little late never lets it end. */
+/* Gives back the room of what was written, for a peer that is always a little late. */
 static void compact(struct h1_out *o)
 {
 	if (o->written * 2 < o->buf.n)

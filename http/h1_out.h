@@ -38,7 +38,7 @@ void h1_out_skip_body(struct h1_out *o, size_t n);
 bool h1_out_add_fields(struct h1_out *o, const struct http_headers *h);
 /* The last chunk, with trailers if not NULL. False as h1_out_add_fields. */
 bool h1_out_add_last_chunk(struct h1_out *o, const struct http_headers *trailers);
-/* Writes what can be written; *sent gets the body bytes among it. 0, ERR_AGAIN or a stream error. */
+/* Writes what it can; *sent gets the body bytes among it. 0, ERR_AGAIN or a stream error. */
 int h1_out_flush(struct h1_out *o, struct stream *s, size_t *sent, bool *wrote);
 
 #endif

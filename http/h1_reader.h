@@ -27,7 +27,7 @@ struct h1_reader {
 	enum h1_phase phase;
 	bool is_response;
 	bool is_head_request;		/* a response that has no body, whatever it says */
-	bool paused;			/* llhttp stopped at a callback and goes on with the next call */
+	bool paused;			/* llhttp stopped at a callback */
 	bool message_complete;		/* llhttp's word, from here on */
 	bool last_chunk;
 	bool field_is_open;		/* the last span was a name */

@@ -52,7 +52,7 @@ struct h1_server {
 	bool head_sent, send_ended;
 	bool is_head, is_http10, wants_trailers, continue_pending;
 	bool is_chunked, has_no_body, close_after;
-	int64_t left;			/* body bytes still owed by Content-Length, -1: not counted */
+	int64_t left;			/* body bytes owed by Content-Length, -1: not counted */
 	size_t unconsumed;		/* request body bytes in the user's hands */
 	uint64_t received;		/* request body bytes so far */
 	size_t discarded;		/* bytes read off for nobody */
@@ -381,7 +381,7 @@ static void on_readable(void *user)
 			set_reading(c, false);
 			return;
 		}
-		n = stream_read(c->stream, scratch, room < LOOP_SCRATCH_SIZE ? room : LOOP_SCRATCH_SIZE);
+		n = stream_read(c->stream, scratch, room);
 		if (n == ERR_AGAIN)
 			return;
 		if (n < 0) {
@@ -475,8 +475,9 @@ static bool add_status_line(struct h1_server *c, const struct http_message *m)
 {
 	char line[96];
 
-	h1_out_add_framing(&c->out, line, (size_t)snprintf(line, sizeof(line), "HTTP/1.%d %03d %s\r\n",
-			   c->is_http10 ? 0 : 1, m->status, http_status_text(m->status)));
+	h1_out_add_framing(&c->out, line, (size_t)snprintf(line, sizeof(line),
+			   "HTTP/1.%d %03d %s\r\n", c->is_http10 ? 0 : 1, m->status,
+			   http_status_text(m->status)));
 	return h1_out_add_fields(&c->out, &m->headers);
 }
 
@@ -675,7 +676,7 @@ static void on_open(void *user)
 	struct h1_server *c = user;
 
 	CHECK_MAGIC(c, H1_SERVER_MAGIC);
-	/* A plain stream does not tell whether it is open: reading asked for too early is asked again. */
+	/* A plain stream does not tell whether it is open: what was asked too early is repeated. */
 	if (c->is_open)
 		set_reading(c, false);
 	become_open(c);

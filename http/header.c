@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 
-#define HEADERS_FIRST 32	/* room of a list's first array; heads of API clients have 10 to 20 */
+#define HEADERS_FIRST 32	/* room of a list's first array; API clients send 10 to 20 */
 
 void http_headers_init(struct http_headers *h, struct arena *a)
 {

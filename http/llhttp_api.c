@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The other part of llhttp's sources (see llhttp_sources.c), which declares the callbacks with other
- * types of pointers than the state machine does and cannot be in one unit with it.
+ * The other part of llhttp's sources (see llhttp_sources.c), which declares the callbacks with
+ * other types of pointers than the state machine does and cannot be in one unit with it.
  */
 #include "config.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where llhttp is no library (Debian ships its C sources in node-llhttp), they are compiled here and
- * in llhttp_api.c, in strict mode: the shipped header asks for the loose one.
+ * Where llhttp is no library (Debian ships its C sources in node-llhttp), they are compiled here
+ * and in llhttp_api.c, in strict mode: the shipped header asks for the loose one.
  */
 #include "config.h"
 

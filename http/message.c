@@ -30,8 +30,9 @@ static const struct {
 	{ 451, "Unavailable For Legal Reasons" }, { 500, "Internal Server Error" },
 	{ 501, "Not Implemented" }, { 502, "Bad Gateway" }, { 503, "Service Unavailable" },
 	{ 504, "Gateway Timeout" }, { 505, "HTTP Version Not Supported" },
-	{ 506, "Variant Also Negotiates" }, { 507, "Insufficient Storage" }, { 508, "Loop Detected" },
-	{ 510, "Not Extended" }, { 511, "Network Authentication Required" },
+	{ 506, "Variant Also Negotiates" }, { 507, "Insufficient Storage" },
+	{ 508, "Loop Detected" }, { 510, "Not Extended" },
+	{ 511, "Network Authentication Required" },
 };
 
 const char *http_status_text(int status)

@@ -214,7 +214,8 @@ static bool wants_pretty(const struct http_headers *request, struct str raw_quer
 
 	if (query_pretty(raw_query, value, sizeof(value), &n) && n)
 		return is_true_word(str_make(value, n));
-	return agent && (str_has_prefix(*agent, STR("curl")) || str_has_prefix(*agent, STR("Wget")) ||
+	return agent && (str_has_prefix(*agent, STR("curl")) ||
+			 str_has_prefix(*agent, STR("Wget")) ||
 			 str_has_prefix(*agent, STR("Mozilla/5.0")));
 }
 

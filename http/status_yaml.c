@@ -120,7 +120,8 @@ static bool is_timestamp(struct str s)
 	char head[16];
 
 	snprintf(head, sizeof(head), "%.*s", s.n < 10 ? (int)s.n : 10, s.p);
-	if (skip_set(s, 0, DIGITS) != 4 || sscanf(head, "%4d-%2d-%2d%n", &year, &month, &day, &n) != 3)
+	if (skip_set(s, 0, DIGITS) != 4 ||
+	    sscanf(head, "%4d-%2d-%2d%n", &year, &month, &day, &n) != 3)
 		return false;
 	return month >= 1 && month <= 12 && day >= 1 && day <= 31 &&
 	       ((size_t)n == s.n || strchr("Tt ", s.p[n]));
@@ -147,9 +148,9 @@ static bool resolves_to_text(struct str s)
 static void emit_text(yaml_emitter_t *e, struct str s, yaml_scalar_style_t style)
 {
 	yaml_event_t event;
+	const yaml_char_t *p = (const yaml_char_t *)(s.p ? s.p : "");
 
-	CHECK(yaml_scalar_event_initialize(&event, NULL, NULL, (const yaml_char_t *)(s.p ? s.p : ""),
-					   (int)s.n, 1, 1, style));
+	CHECK(yaml_scalar_event_initialize(&event, NULL, NULL, p, (int)s.n, 1, 1, style));
 	emit(e, &event);
 }
 
@@ -224,7 +225,8 @@ static void emit_causes(yaml_emitter_t *e, const struct status *s)
 	if (!s->details.cause_count)
 		return;
 	emit_key(e, "causes");
-	CHECK(yaml_sequence_start_event_initialize(&event, NULL, NULL, 1, YAML_BLOCK_SEQUENCE_STYLE));
+	CHECK(yaml_sequence_start_event_initialize(&event, NULL, NULL, 1,
+						   YAML_BLOCK_SEQUENCE_STYLE));
 	emit(e, &event);
 	for (size_t i = 0; i < s->details.cause_count; i++) {
 		open_map(e);

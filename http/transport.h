@@ -57,7 +57,7 @@ struct http_stream_ops {
 };
 
 struct http_stream_handler {
-	/* Client role: the response's head; may come several times with 1xx before the final one. */
+	/* Client role: the response's head; may come several times with 1xx before the last. */
 	void (*on_head)(void *user, struct http_message *m, bool end);
 	/* Body bytes, borrowed during the call. */
 	void (*on_body)(void *user, const void *p, size_t n);
@@ -79,7 +79,7 @@ struct http_connection {
 	struct loop *loop;		/* borrowed */
 	struct address peer;
 	struct address local;
-	const struct tls_peer *tls;	/* NULL: plain or no certificate; borrowed from the connection */
+	const struct tls_peer *tls;	/* NULL: no certificate; borrowed from the connection */
 	bool is_tls;
 	void *owner;			/* the worker's record of the connection; not ours */
 	/* A cache slot of the authenticators: the verdict on the certificate. */
@@ -89,7 +89,7 @@ struct http_connection {
 
 struct http_stream {
 	const struct http_stream_ops *ops;
-	const struct http_stream_handler *handler;	/* set by the user before it returns to the loop */
+	const struct http_stream_handler *handler;	/* set by the user before the turn ends */
 	void *user;
 	struct http_connection *connection;		/* borrowed; lives at least as long */
 	struct arena *arena;		/* lives until release(): the received head is in it */
@@ -99,10 +99,11 @@ struct http_stream {
 	 * any byte of answer came.
 	 */
 	bool unprocessed;
-	bool reused;			/* client role: the connection had served a request before */
+	bool reused;			/* client role: the connection has served before */
 };
 
 /* Server role: called with each request's head; s->handler and s->user must be set in it. */
-typedef void http_accept_fn(void *arg, struct http_stream *s, struct http_message *request, bool end);
+typedef void http_accept_fn(void *arg, struct http_stream *s, struct http_message *request,
+			    bool end);
 
 #endif

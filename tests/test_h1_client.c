@@ -198,7 +198,8 @@ static void test_requests_on_one_connection(void)
 	peer_settle(&t.peer);
 	got_is("POST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc");
 	int_is(t.sent, 3);
-	send_text("HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\nX-A: 1\r\n\r\n2\r\nhi\r\n");
+	send_text("HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\nX-A: 1\r\n\r\n2\r\n"
+		    "hi\r\n");
 	log_is("201 -1 body;X-A=1;");
 	send_text("0\r\nX-T: 1\r\n\r\n");
 	log_is("end trailers;");
@@ -208,7 +209,8 @@ static void test_requests_on_one_connection(void)
 	t.s->ops->send_body(t.s, "abc", 3);
 	t.s->ops->send_end(t.s, NULL);
 	peer_settle(&t.peer);
-	got_is("PUT /c HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
+	got_is("PUT /c HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n"
+		    "\r\n");
 	send_text("HTTP/1.1 204 No Content\r\n\r\n");
 	log_is("204 -1 end;");
 	request("DELETE", "/d", -2);
@@ -297,7 +299,8 @@ static const struct row truncated_rows[] = {
 	{ "only a 1xx", "HTTP/1.1 100 Continue\r\n\r\n", "100 -1;closed -3;" },
 	{ "short body", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok",
 	  "200 3 body;Content-Length=3;closed -3;" },
-	{ "no chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "200 -1 body;closed -3;" },
+	{ "no chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "200 -1 body;close"
+		    "d -3;" },
 	{ "part of a chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nok",
 	  "200 -1 body;closed -3;" },
 	{ "no last chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n",
@@ -325,10 +328,12 @@ static void test_truncation(void)
 
 /* Responses that two readers could understand in two ways, and what is no HTTP/1.1. */
 static const struct row malformed_rows[] = {
-	{ "both lengths", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n",
+	{ "both lengths", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n"
+		    "\r\n",
 	  "closed -8;" },
 	{ "both lengths, other order",
-	  "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n", "closed -8;" },
+	  "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n", "closed -"
+		    "8;" },
 	{ "two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok",
 	  "closed -8;" },
 	{ "list of lengths", "HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\nok", "closed -8;" },
@@ -339,9 +344,11 @@ static const struct row malformed_rows[] = {
 	{ "chunked in 1.0", "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 	  "closed -8;" },
 	{ "both lengths to HEAD-like 204",
-	  "HTTP/1.1 204 No\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n", "closed -8;" },
+	  "HTTP/1.1 204 No\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n", "closed -"
+		    "8;" },
 	{ "bare LF", "HTTP/1.1 200 OK\nContent-Length: 2\r\n\r\nok", "closed -8;" },
-	{ "bare LF in fields", "HTTP/1.1 200 OK\r\nA: b\nContent-Length: 2\r\n\r\nok", "closed -8;" },
+	{ "bare LF in fields", "HTTP/1.1 200 OK\r\nA: b\nContent-Length: 2\r\n\r\nok", "closed -8"
+		    ";" },
 	{ "bare CR", "HTTP/1.1 200 OK\r\nA: b\rC: d\r\n\r\nok", "closed -8;" },
 	{ "folded line", "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\nok", "closed -8;" },
 	{ "blank before colon", "HTTP/1.1 200 OK\r\nContent-Length : 2\r\n\r\nok", "closed -8;" },
@@ -375,7 +382,8 @@ static void test_malformed(void)
 static void test_reuse(void)
 {
 	static const struct row rows[] = {
-		{ "close", "HTTP/1.1 200 OK\r\nConnection: x, Close\r\nContent-Length: 2\r\n\r\nok", "" },
+		{ "close", "HTTP/1.1 200 OK\r\nConnection: x, Close\r\nContent-Length: 2\r\n\r\n"
+			    "ok", "" },
 		{ "1.0", "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", "" },
 		{ "1.0 keep-alive",
 		  "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok", "" },
@@ -511,12 +519,38 @@ static void test_answer_then_reset_writes(void)
 
 	begin();
 	request("POST", "/", 100 * (int64_t)sizeof(block));
-	peer_send(&t.peer, STR("HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno"));
+	peer_send(&t.peer, STR("HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: "
+		    "2\r\n\r\n"
+			       "no"));
 	peer_shutdown(&t.peer);
 	for (int i = 0; i < 20 && t.s; i++) {
 		t.s->ops->send_body(t.s, block, sizeof(block));
 		peer_settle(&t.peer);
 	}
+	log_is("413 2 body;Connection=close;Content-Length=2;end;");
+	int_is(t.gone, 1);
+	end();
+}
+
+/* The same, with a reset that makes our writing fail before the answer is read. */
+static void test_answer_before_a_failed_write(void)
+{
+	static char block[HTTP_WINDOW];
+	size_t blocks = 0;
+
+	begin();
+	request("POST", "/", 1000 * (int64_t)sizeof(block));
+	while (t.sent == blocks * sizeof(block) && blocks < 1000) {
+		t.s->ops->send_body(t.s, block, sizeof(block));
+		blocks++;
+		loop_turn(peer_loop, 0);
+	}
+	ok(t.sent < blocks * sizeof(block));	/* the socket is full */
+	peer_send(&t.peer, STR("HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: "
+		    "2\r\n\r\n"
+			       "no"));
+	peer_reset(&t.peer);
+	peer_settle(&t.peer);
 	log_is("413 2 body;Connection=close;Content-Length=2;end;");
 	int_is(t.gone, 1);
 	end();
@@ -568,7 +602,8 @@ static void test_reset(void)
 	begin();
 	t.resets_on_body = true;
 	get();
-	send_text("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n1\r\nb\r\n0\r\n\r\n");
+	send_text("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n1\r\nb\r\n0\r\n"
+		    "\r\n");
 	body_is("a");
 	log_is("200 -1 body;");
 	end();
@@ -635,7 +670,8 @@ static void test_field_injection(void)
 
 	begin();
 	http_headers_init(&m.headers, &t.arena);
-	http_headers_add(&m.headers, STR("X-Remote-User"), STR("jane\r\nX-Remote-Group: system:masters"));
+	http_headers_add(&m.headers, STR("X-Remote-User"), STR("jane\r\nX-Remote-Group: "
+		    "system:masters"));
 	t.s = h1_client_open(t.client);
 	t.s->handler = &handler;
 	t.s->ops->send_head(t.s, &m, true);
@@ -701,6 +737,7 @@ int main(void)
 		TAP(test_unprocessed),
 		TAP(test_early_response),
 		TAP(test_answer_then_reset_writes),
+		TAP(test_answer_before_a_failed_write),
 		TAP(test_window_stops_reading),
 		TAP(test_reset),
 		TAP(test_owner_closes),

@@ -77,7 +77,8 @@ static void test_tokens(void)
 
 static void test_hop_by_hop(void)
 {
-	fill("Host: a\nConnection: close, X-Secret\nKeep-Alive: 5\nProxy-Connection: x\nTE: trailers\n"
+	fill("Host: a\nConnection: close, X-Secret\nKeep-Alive: 5\nProxy-Connection: x\nTE: "
+		    "trailers\n"
 	     "Trailer: A\nTransfer-Encoding: chunked\nUpgrade: h2c\nx-secret: s\nX-Kept: k\n");
 	http_headers_remove_hop_by_hop(&h);
 	is_now("Host: a\nX-Kept: k\n");
@@ -96,7 +97,8 @@ static void test_grammar(void)
 	ok(http_is_token(STR("X-a_b.c!#$%&'*+^`|~09")));
 	ok(!http_is_token(STR("")));
 	ok(!http_is_token(STR("a b")) && !http_is_token(STR("a:")) && !http_is_token(STR("a\0")));
-	ok(!http_is_token(STR("a(")) && !http_is_token(STR("\303\251")) && !http_is_token(STR("a\177")));
+	ok(!http_is_token(STR("a(")) && !http_is_token(STR("\303\251")));
+	ok(!http_is_token(STR("a\177")));
 	ok(http_is_field_value(STR("")) && http_is_field_value(STR("a\tb \377")));
 	ok(!http_is_field_value(STR("a\rb")) && !http_is_field_value(STR("a\nb")));
 	ok(!http_is_field_value(STR("a\0b")) && !http_is_field_value(STR("\177")));

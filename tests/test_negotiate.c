@@ -44,7 +44,8 @@ static const struct row rows[] = {
 	/* Names are compared with their case. */
 	{ "Application/yaml, " PB, NULL, "", MEDIA_PROTOBUF, false },
 	/* kubectl: the Table clauses do not fit an error. */
-	{ "application/json;as=Table;v=v1;g=meta.k8s.io,application/json", NULL, "", MEDIA_JSON, false },
+	{ "application/json;as=Table;v=v1;g=meta.k8s.io,application/jso"
+		    "n", NULL, "", MEDIA_JSON, false },
 	{ "application/yaml;as=Table,application/json", NULL, "", MEDIA_JSON, false },
 	{ "application/yaml;g=x,application/json", NULL, "", MEDIA_JSON, false },
 	{ "application/yaml;v=x,application/json", NULL, "", MEDIA_JSON, false },
