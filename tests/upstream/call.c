@@ -249,6 +249,16 @@ static struct call *call_new(struct connection *conn, struct http_stream *s,
 	return c;
 }
 
+/* The client waits with its body until it hears that it is wanted. */
+static void ask_for_body(struct call *c)
+{
+	struct http_message m = { .status = 100, .content_length = -1 };
+
+	http_headers_init(&m.headers, c->arena);
+	if (c->request.expect_continue && !c->answered && !c->closed)
+		c->stream->ops->send_head(c->stream, &m, false);
+}
+
 void call_accept(void *arg, struct http_stream *s, struct http_message *request, bool end)
 {
 	struct connection *conn = arg;
@@ -274,4 +284,6 @@ void call_accept(void *arg, struct http_stream *s, struct http_message *request,
 		control_head(c);
 	if (end)
 		call_complete(c);
+	else
+		ask_for_body(c);
 }
