@@ -273,8 +273,8 @@ static bool label_values_are_valid(const struct selector_requirement *r)
 }
 
 /*
- * The inside of (...), from behind the parenthesis to behind the closing one.  Empty values are as
- * in Kubernetes' parser: (), (,) and (a,,b) are legal, (a,,) and (,,) are not.
+ * The inside of (...), from behind the parenthesis to behind the closing one.  As in Kubernetes'
+ * parser nothing at all and what lacks before, between or behind commas is an empty value.
  */
 static int label_values_read(struct label_parser *p, struct str *v, size_t *n)
 {
@@ -293,11 +293,6 @@ static int label_values_read(struct label_parser *p, struct str *v, size_t *n)
 			label_advance(p);
 			if (!*n || p->token == TOKEN_CLOSE || p->token == TOKEN_COMMA)
 				v[(*n)++] = STR_NULL;
-			if (p->token == TOKEN_COMMA) {
-				label_advance(p);
-				if (p->token == TOKEN_CLOSE)
-					return ERR_SYNTAX;
-			}
 		} else {
 			return ERR_SYNTAX;
 		}
