@@ -208,6 +208,8 @@ fault "mode=raw&path=/api/v1/nodes" --data-binary $'HTTP/1.1 299 Odd\r\nContent-
 has "raw" "$(as admin /api/v1/nodes -i)" 'HTTP/1.1 299 Odd'
 fault "mode=expired&path=/api/v1/nodes"
 has "expired" "$(as admin "/api/v1/nodes?watch=1")" '"code":410'
+fault "mode=last&path=/api/v1/nodes"
+has "last on its connection" "$(as admin /api/v1/nodes -i)" 'Connection: close'
 fault "mode=slow&path=/api/v1/nodes&bytes=30&delay_ms=10"
 has "slow" "$(as admin /api/v1/nodes)" '"kind":"NodeList"'
 fault "mode=hang&path=/api/v1/nodes&count=-1"

@@ -75,7 +75,7 @@ static void test_round_trips(void)
 		   "{\"cpu\":\"100m\"}},\"livenessProbe\":{\"httpGet\":{\"port\":80}}}],"
 		   "\"terminationGracePeriodSeconds\":0}}");
 	round_trip("{\"apiVersion\":\"coordination.k8s.io/v1\",\"kind\":\"Lease\",\"metadata\":"
-		   "{\"name\":\"l\"},\"spec\":{\"renewTime\":\"2026-01-02T03:04:05.000006Z\"}}");
+		   "{\"name\":\"l\"},\"spec\":{\"renewTime\":\"2026-01-02T03:04:05.600006Z\"}}");
 	round_trip("{\"apiVersion\":\"authentication.k8s.io/v1\",\"kind\":\"SelfSubjectReview\","
 		   "\"status\":{\"userInfo\":{\"username\":\"u\",\"groups\":[\"a\",\"\"],"
 		   "\"extra\":{\"k\":[\"v\",\"\"]}}}}");

@@ -15,7 +15,7 @@ enum fault_mode {
 	FAULT_HANG,		/* never answers */
 	FAULT_CLOSE,		/* closes before any byte of answer */
 	FAULT_RESET,		/* RST before any byte of answer */
-	FAULT_RESET_BODY,	/* breaks the connection after `bytes` of the body */
+	FAULT_RESET_BODY,	/* breaks the connection after `bytes` (> 0) of the body */
 	FAULT_TRUNCATE,		/* the promised length, fewer bytes, then a close */
 	FAULT_SLOW,		/* body in pieces of `bytes`, `delay_ms` apart */
 	FAULT_DELAY,		/* answers properly after delay_ms */
@@ -24,6 +24,7 @@ enum fault_mode {
 	FAULT_WATCH_END,	/* a watch ends after its first `bytes` events */
 	FAULT_EARLY,		/* answers with `code` before the request's body is read */
 	FAULT_INFORM,		/* sends `code` (1xx) before the proper answer */
+	FAULT_LAST,		/* answers properly and closes the connection afterwards */
 	FAULT_RAW,		/* sends the `raw` bytes instead of an answer, then closes */
 };
 

@@ -19,6 +19,11 @@
 
 /* Heads. */
 
+static bool fault_is(const struct call *c, enum fault_mode mode)
+{
+	return c->fault && c->fault->mode == mode;
+}
+
 static void add_common_headers(struct call *c, struct http_headers *h, struct str content_type)
 {
 	char text[UUID_TEXT_LEN + 1], date[40];
@@ -33,7 +38,7 @@ static void add_common_headers(struct call *c, struct http_headers *h, struct st
 	http_headers_add(h, STR("Cache-Control"), STR("no-cache, private"));
 	http_headers_add(h, STR("Content-Type"), arena_str(c->arena, content_type));
 	http_headers_add(h, STR("Date"), arena_str(c->arena, str_from(date)));
-	if (c->fault && c->fault->mode == FAULT_ERROR && c->fault->retry_after >= 0)
+	if (fault_is(c, FAULT_ERROR) && c->fault->retry_after >= 0)
 		http_headers_add(h, STR("Retry-After"),
 				 arena_printf(c->arena, "%d", c->fault->retry_after));
 }
@@ -44,6 +49,8 @@ static void send_head(struct call *c, int code, struct str content_type, int64_t
 	struct http_message m = { .status = code, .content_length = length };
 
 	c->answered = true;
+	if (fault_is(c, FAULT_LAST))
+		c->stream->ops->close_after(c->stream);
 	http_headers_init(&m.headers, c->arena);
 	add_common_headers(c, &m.headers, content_type);
 	if (length >= 0)
@@ -77,11 +84,6 @@ static void send_bytes(struct call *c, const void *p, size_t n)
 	c->unsent += n;
 	c->emitted += n;
 	c->stream->ops->send_body(c->stream, p, n);
-}
-
-static bool fault_is(const struct call *c, enum fault_mode mode)
-{
-	return c->fault && c->fault->mode == mode;
 }
 
 /* A body that breaks off after fault->bytes: the cut comes when these have been written. */
@@ -213,6 +215,7 @@ bool reply_fault(struct call *c)
 	case FAULT_SLOW:
 	case FAULT_WATCH_END:
 	case FAULT_EARLY:
+	case FAULT_LAST:
 		return false;
 	}
 	return false;
