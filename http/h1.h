@@ -69,6 +69,8 @@ struct http_stream *h1_client_open(struct h1_client *c);
  * to be released as always.
  */
 void h1_client_close(struct h1_client *c);
+/* The newest TLS session for resumption, which the caller frees; NULL when there is none. */
+SSL_SESSION *h1_client_session(const struct h1_client *c);
 /* Monotonic microseconds at which it became idle. */
 int64_t h1_client_idle_since(const struct h1_client *c);
 

@@ -23,6 +23,8 @@
 #define H1_CLIENT_MAGIC 0x6831636cu
 #define H1_INFORMATIONAL_MAX 32		/* 1xx responses to one request */
 
+_Static_assert(HTTP_WINDOW <= LOOP_SCRATCH_SIZE, "one read fits into the scratch buffer");
+
 struct h1_client {
 	unsigned magic;
 	struct loop *loop;		/* borrowed */
@@ -577,6 +579,11 @@ void h1_client_close(struct h1_client *c)
 	c->settings = NULL;
 	break_off(c, ERR_CANCELED, false);
 	bury_if_done(c);
+}
+
+SSL_SESSION *h1_client_session(const struct h1_client *c)
+{
+	return c->stream ? stream_session(c->stream) : NULL;
 }
 
 int64_t h1_client_idle_since(const struct h1_client *c)

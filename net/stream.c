@@ -445,7 +445,7 @@ static void connect_step(struct stream *s)
 
 /* ---- open ---- */
 
-/* Whether the peer is gone; what it sent before its FIN must stay for the owner. */
+/* Whether the peer is gone; what it sent before its FIN stays for the owner. */
 static int peek_end(struct stream *s)
 {
 	char byte;
@@ -466,7 +466,10 @@ static int peek_end(struct stream *s)
 	return err == ERR_AGAIN ? 0 : err;
 }
 
-/* The owner does not read: is there an end that it must hear of? */
+/*
+ * The owner does not read: is there an end that it must hear of?  A client that closed its half is
+ * gone, whatever it sent before; a server's answer before its FIN still counts.
+ */
 static void check_end(struct stream *s)
 {
 	int err = 0;
@@ -475,7 +478,7 @@ static void check_end(struct stream *s)
 		s->sys_errno = socket_error(s);
 		err = ERR_RESET;
 	} else if (s->peer_closed) {
-		err = peek_end(s);
+		err = s->is_client ? peek_end(s) : ERR_CLOSED;
 	}
 	if (err)
 		fail(s, err);

@@ -32,6 +32,8 @@ static void begin(struct exchange *x, struct http_message *m, int code, struct s
 		http_headers_add(&m->headers, STR("Audit-Id"), x->audit_id);
 	http_headers_add(&m->headers, STR("Content-Type"), content_type);
 	http_headers_add(&m->headers, STR("Date"), answer_date(x->worker->server->clock));
+	if (x->authn.warning.n)
+		http_headers_add(&m->headers, STR("Warning"), x->authn.warning);
 }
 
 /* Sends the head and the body, and lets whatever is left of the request go nowhere. */

@@ -152,15 +152,15 @@ static void watch_file(struct control *c, const char *path, void (*fn)(void *))
 static void watch_sni(struct control *c)
 {
 	const struct options *o = c->server->options;
-	struct sni_value v;
+	struct flag_sni v;
 	const char *why;
 
 	for (size_t i = 0; i < o->tls_sni_cert_key.n; i++) {
-		if (!sni_value_parse(o->tls_sni_cert_key.v[i], &v, &why)) {
+		if (!flag_sni_parse(str_from(o->tls_sni_cert_key.v[i]), &v, &why)) {
 			watch_file(c, v.cert_file, on_serving_file);
 			watch_file(c, v.key_file, on_serving_file);
 		}
-		sni_value_fini(&v);
+		flag_sni_fini(&v);
 	}
 }
 

@@ -100,7 +100,7 @@ static enum step_result step_request_info(struct exchange *x)
 	}
 	strbuf_add_cstr(&why, "failed to create RequestInfo: unable to determine kind and "
 			"namespace from url, ");
-	strbuf_add_str(&why, x->info.attributes.path);
+	strbuf_add_str(&why, m->target);
 	status_internal_error_text(&body, m->target, strbuf_str(&why));
 	result = exchange_answer_text(x, 500, strbuf_str(&body), false);
 	strbuf_fini(&body);

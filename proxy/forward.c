@@ -199,6 +199,8 @@ static void tidy_response(struct exchange *x, struct http_message *m)
 	http_headers_set(&m->headers, STR("Audit-Id"), x->audit_id);
 	if (!http_headers_has(&m->headers, STR("Date")))
 		http_headers_add(&m->headers, STR("Date"), answer_date(x->worker->server->clock));
+	if (x->authn.warning.n)
+		http_headers_add(&m->headers, STR("Warning"), x->authn.warning);
 }
 
 static void relay_informational(struct exchange *x, struct http_message *m)

@@ -136,7 +136,7 @@ int main(int argc, char **argv)
 	}
 	log_configure((int)o.verbosity, o.logging_format && !strcmp(o.logging_format, "json"));
 	options_validate(&o, &p);
-	rc = p.count ? report(&p) : serve(&o, &p);
+	rc = serve(&o, &p);
 	options_fini(&o);
 	return rc;
 }

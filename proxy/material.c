@@ -10,56 +10,6 @@
 #include "base/mem.h"
 #include "conf/file.h"
 
-static char *dup_trimmed(struct str s)
-{
-	s = str_trim(s);
-	return xmemdup0(s.p, s.n);
-}
-
-static int parse_names(struct str list, struct sni_value *out, const char **why)
-{
-	struct str name;
-
-	while (str_next(&list, ',', &name)) {
-		name = str_trim(name);
-		if (!name.n)
-			continue;
-		out->names = xreallocarray(out->names, out->name_count + 1, sizeof(char *));
-		out->names[out->name_count++] = xmemdup0(name.p, name.n);
-	}
-	*why = "empty names list is not allowed";
-	return out->name_count ? 0 : ERR_SYNTAX;
-}
-
-int sni_value_parse(const char *text, struct sni_value *out, const char **why)
-{
-	struct str files = str_from(text);
-	ptrdiff_t colon = str_find(files, ':', 0), comma;
-	struct str names = colon < 0 ? STR_NULL : str_skip(files, (size_t)colon + 1);
-
-	*out = (struct sni_value){ 0 };
-	if (colon >= 0)
-		files.n = (size_t)colon;
-	comma = str_find(files, ',', 0);
-	*why = "expected comma separated certificate and key file paths";
-	if (comma <= 0 || str_find(files, ',', (size_t)comma + 1) >= 0 ||
-	    (size_t)comma + 1 == files.n)
-		return ERR_SYNTAX;
-	out->cert_file = dup_trimmed(str_slice(files, 0, (size_t)comma));
-	out->key_file = dup_trimmed(str_skip(files, (size_t)comma + 1));
-	return colon < 0 ? 0 : parse_names(names, out, why);
-}
-
-void sni_value_fini(struct sni_value *v)
-{
-	for (size_t i = 0; i < v->name_count; i++)
-		free(v->names[i]);
-	free(v->names);
-	free(v->cert_file);
-	free(v->key_file);
-	*v = (struct sni_value){ 0 };
-}
-
 /* Reads one file of a flag; the text is empty and a problem is added when that fails. */
 static struct str read_text(const char *path, const char *flag, struct problems *p)
 {
@@ -88,7 +38,7 @@ static void free_pair(struct tls_pair *pair)
 }
 
 /* The SNI pairs in the order of the flags; values keep the names that pairs borrow. */
-static struct tls_pair *read_sni(const struct options *o, struct sni_value *values,
+static struct tls_pair *read_sni(const struct options *o, struct flag_sni *values,
 				 struct problems *p)
 {
 	size_t n = o->tls_sni_cert_key.n;
@@ -96,24 +46,25 @@ static struct tls_pair *read_sni(const struct options *o, struct sni_value *valu
 	const char *why;
 
 	for (size_t i = 0; i < n; i++) {
-		struct sni_value *v = &values[i];
+		struct flag_sni *v = &values[i];
 
-		if (sni_value_parse(o->tls_sni_cert_key.v[i], v, &why)) {
-			problems_add(p, NULL, 0, "tls-sni-cert-key", "%s", why);
-			continue;
-		}
+		if (flag_sni_parse(str_from(o->tls_sni_cert_key.v[i]), v, &why))
+			continue;	/* options_parse has refused it */
 		pairs[i] = read_pair(v->cert_file, v->key_file, "tls-sni-cert-key",
 				     "tls-sni-cert-key", p);
-		pairs[i].names = xcalloc(v->name_count, sizeof(struct str));
-		pairs[i].name_count = v->name_count;
-		for (size_t k = 0; k < v->name_count; k++)
-			pairs[i].names[k] = str_from(v->names[k]);
+		pairs[i].names = xcalloc(v->names.n, sizeof(struct str));
+		pairs[i].name_count = v->names.n;
+		for (size_t k = 0; k < v->names.n; k++)
+			pairs[i].names[k] = str_from(v->names.v[k]);
 	}
 	return pairs;
 }
 
-/* OpenSSL's list for --tls-cipher-suites, colon-separated; NULL: the default set. Owned. */
-static char *cipher_list(const struct options *o, struct problems *p)
+/*
+ * OpenSSL's list for --tls-cipher-suites, colon-separated; NULL: the default set. Owned.  The names
+ * were judged with the other options; those of TLS 1.3 have no effect.
+ */
+static char *cipher_list(const struct options *o)
 {
 	struct strbuf list = STRBUF_INIT;
 
@@ -122,10 +73,6 @@ static char *cipher_list(const struct options *o, struct problems *p)
 		const char *name = tls_suite_from_iana(str_from(o->tls_cipher_suites.v[i]),
 						       &insecure, &tls13);
 
-		if (!name)
-			problems_add(p, NULL, 0, "tls-cipher-suites",
-				     "Cipher suite %s not supported or doesn't exist",
-				     o->tls_cipher_suites.v[i]);
 		if (!name || tls13)
 			continue;
 		if (list.n)
@@ -138,7 +85,7 @@ static char *cipher_list(const struct options *o, struct problems *p)
 struct tls_server_context *material_server_context(const struct options *o, struct problems *p)
 {
 	size_t before = p->count, n = o->tls_sni_cert_key.n;
-	struct sni_value *values = xcalloc(n, sizeof(*values));
+	struct flag_sni *values = xcalloc(n, sizeof(*values));
 	struct tls_server_context *c = NULL;
 	struct tls_server_settings s = {
 		.default_pair = read_pair(o->tls_cert_file, o->tls_private_key_file,
@@ -148,19 +95,17 @@ struct tls_server_context *material_server_context(const struct options *o, stru
 		.min_version = TLS1_2_VERSION,
 	};
 	struct tls_pair *pairs = read_sni(o, values, p);
-	char *ciphers = cipher_list(o, p), *reason = NULL;
+	char *ciphers = cipher_list(o), *reason = NULL;
 
 	s.sni_pairs = pairs;
 	s.cipher_list = ciphers;
-	if (o->tls_min_version && *o->tls_min_version &&
-	    tls_version_from_name(str_from(o->tls_min_version), &s.min_version))
-		problems_add(p, NULL, 0, "tls-min-version", "unknown tls version \"%s\"",
-			     o->tls_min_version);
+	if (o->tls_min_version)
+		tls_version_from_name(str_from(o->tls_min_version), &s.min_version);
 	if (p->count == before && tls_server_context_new(&s, &c, &reason))
 		problems_add(p, o->tls_cert_file, 0, "tls-cert-file", "%s", reason);
 	for (size_t i = 0; i < n; i++) {
 		free_pair(&pairs[i]);
-		sni_value_fini(&values[i]);
+		flag_sni_fini(&values[i]);
 	}
 	free_pair(&s.default_pair);
 	file_text_free(s.client_ca_pem);

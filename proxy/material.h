@@ -14,14 +14,4 @@
 struct tls_server_context *material_server_context(const struct options *o, struct problems *p);
 struct tls_client_context *material_client_context(const struct options *o, struct problems *p);
 
-/* The parts of "cert,key[:name,...]" (spec 09 section 4); all owned by the caller. */
-struct sni_value {
-	char *cert_file, *key_file;
-	char **names;
-	size_t name_count;
-};
-/* ERR_SYNTAX with kube-apiserver's text in *why (static). */
-int sni_value_parse(const char *text, struct sni_value *out, const char **why);
-void sni_value_fini(struct sni_value *v);
-
 #endif

@@ -318,10 +318,10 @@ static bool is_authority(struct str s)
 }
 
 /*
- * Absolute form to origin form: `target` without scheme and host.  An empty path becomes "/"
- * (RFC 9112 section 3.2.1): what is decided on is what is sent.
+ * Absolute form: `target` without scheme and host.  An empty path stays empty, as in
+ * kube-apiserver: what is decided on is what is sent.
  */
-static int strip_scheme(struct str target, struct arena *a, struct str *out)
+static int strip_scheme(struct str target, struct str *out)
 {
 	size_t scheme = scheme_length(target), end;
 	struct str rest = str_skip(target, scheme);
@@ -337,16 +337,11 @@ static int strip_scheme(struct str target, struct arena *a, struct str *out)
 	if (!is_authority(str_slice(rest, 0, end)))
 		return ERR_SYNTAX;
 	*out = str_skip(rest, end);
-	if (!out->n)
-		*out = STR("/");
-	else if (out->p[0] == '?')
-		*out = arena_printf(a, "/%.*s", STR_ARG(*out));
 	return 0;
 }
 
 /* Spec 01 section 1.1: the forms of a target. */
-static int target_to_origin_form(struct str method, struct str target, struct arena *a,
-				 struct str *out)
+static int target_to_origin_form(struct str method, struct str target, struct str *out)
 {
 	*out = target;
 	for (size_t i = 0; i < target.n; i++)
@@ -360,7 +355,7 @@ static int target_to_origin_form(struct str method, struct str target, struct ar
 	}
 	if (str_eq(method, STR("OPTIONS")) && str_eq(target, STR("*")))
 		return 0;
-	return strip_scheme(target, a, out);
+	return strip_scheme(target, out);
 }
 
 int request_info_resolve(struct str method, struct str target, struct arena *a,
@@ -374,7 +369,7 @@ int request_info_resolve(struct str method, struct str target, struct arena *a,
 	int rc;
 
 	*out = (struct request_info){ 0 };
-	rc = target_to_origin_form(method, target, a, &out->origin_form);
+	rc = target_to_origin_form(method, target, &out->origin_form);
 	if (rc < 0)
 		return rc;
 	path = out->origin_form;

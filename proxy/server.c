@@ -46,7 +46,7 @@ static void load(struct server *s, struct problems *p)
 	struct tls_client_context *client = material_client_context(s->options, p);
 	struct authn_config *authn = authn_config_load(&sources, p);
 
-	s->upstreams = upstream_set_new(s->options, s->clock, p);
+	s->upstreams = upstream_set_new(s->options, s->clock);
 	if (serving)
 		snapshot_slot_publish(&s->tls_slot, tls_server_context_snapshot(serving));
 	if (authn)
@@ -61,7 +61,6 @@ static void load(struct server *s, struct problems *p)
 struct server *server_new(const struct options *o, struct problems *p)
 {
 	struct server *s = xcalloc(1, sizeof(*s));
-	size_t before = p->count;
 
 	s->options = o;
 	s->clock = &clock_system;
@@ -70,7 +69,7 @@ struct server *server_new(const struct options *o, struct problems *p)
 	snapshot_slot_init(&s->policy_slot);
 	health_init(&s->health);
 	load(s, p);
-	if (p->count == before)
+	if (!p->count)
 		return s;
 	server_free(s);
 	return NULL;
@@ -90,35 +89,31 @@ static int open_socket(const char *host, uint16_t port, const char *flag, struct
 	return rc;
 }
 
-/* "127.0.0.1:8080" or "[::1]:8080", validated when options were. */
 static int open_health_socket(const struct options *o, struct problems *p, int *fd)
 {
-	struct str text = str_from(o->health_bind_address), host;
-	const char *colon = strrchr(o->health_bind_address, ':');
 	struct address bound;
-	uint64_t port = 0;
-	char *name;
-	int rc;
+	uint16_t port;
+	char *host;
+	int rc = options_host_port_parse(str_from(o->health_bind_address), &host, &port);
 
-	if (!colon || str_to_u64(str_from(colon + 1), &port) || port > 65535) {
-		problems_add(p, NULL, 0, "health-bind-address", "\"%s\" is not address:port",
-			     o->health_bind_address);
-		return ERR_SYNTAX;
-	}
-	host = str_slice(text, 0, (size_t)(colon - text.p));
-	if (host.n > 1 && host.p[0] == '[')
-		host = str_slice(host, 1, host.n - 1);
-	name = xmemdup0(host.p, host.n);
-	rc = open_socket(name, (uint16_t)port, "health-bind-address", p, fd, &bound);
-	free(name);
+	if (rc)
+		return rc;
+	rc = open_socket(host, port, "health-bind-address", p, fd, &bound);
+	free(host);
 	return rc;
 }
 
-static size_t worker_count(const struct options *o)
+/* SO_REUSEPORT would share the port with another process without a word. */
+static int probe_port(const struct options *o, struct problems *p)
 {
-	long n = o->workers > 0 ? (long)o->workers : sysconf(_SC_NPROCESSORS_ONLN);
+	struct address a;
 
-	return n > 0 ? (size_t)n : 1;
+	if (address_from_text(str_from(o->bind_address), (uint16_t)o->secure_port, &a) ||
+	    !listener_probe(&a))
+		return 0;
+	problems_add(p, NULL, 0, "secure-port", "cannot listen on %s port %u: %s", o->bind_address,
+		     (unsigned)o->secure_port, strerror(errno));
+	return ERR_IO;
 }
 
 /* One listening socket per worker on the same port; the first may choose it. */
@@ -128,10 +123,13 @@ static int open_workers(struct server *s, struct problems *p)
 	uint16_t port = (uint16_t)o->secure_port;
 	int health_fd = -1, fd, rc;
 
-	if (o->health_bind_address && (rc = open_health_socket(o, p, &health_fd)))
+	rc = probe_port(o, p);
+	if (!rc && o->health_bind_address)
+		rc = open_health_socket(o, p, &health_fd);
+	if (rc)
 		return rc;
-	s->workers = xcalloc(worker_count(o), sizeof(*s->workers));
-	for (size_t i = 0; i < worker_count(o); i++) {
+	s->workers = xcalloc((size_t)o->workers, sizeof(*s->workers));
+	for (size_t i = 0; i < (size_t)o->workers; i++) {
 		rc = open_socket(o->bind_address, port, "secure-port", p, &fd, &s->bound);
 		if (rc)
 			return rc;

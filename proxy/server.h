@@ -44,15 +44,15 @@ struct server {
 };
 
 /*
- * Reads every file the options name and builds all snapshots but the policy; adds all problems to
- * p and returns NULL if there is any.  Blocking.
+ * Reads every file the options name and builds all snapshots; adds all problems to p and returns
+ * NULL if there is any, earlier ones included, so that all are reported at once.  Blocking.
  */
 struct server *server_new(const struct options *o, struct problems *p);
 /*
  * Opens the sockets and starts the threads.  ERR_IO with a problem in p.
  */
 int server_start(struct server *s, struct problems *p);
-/* The port that was bound (for --secure-port=0 in tests). */
+/* The port that was bound. */
 uint16_t server_port(const struct server *s);
 /* SIGHUP: look at every file now. */
 void server_reload(struct server *s);

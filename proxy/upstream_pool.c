@@ -23,6 +23,7 @@ struct pool_server {
 	size_t idle_count[POOL_CLASSES];
 	size_t open;				/* connections, all classes and states */
 	SSL_SESSION *session;			/* owned: offered for resumption */
+	struct snapshot *session_tls;		/* owned reference: the context it was made with */
 };
 
 struct upstream_pool {
@@ -75,6 +76,28 @@ static void conn_free(void *arg)
 	free(c);
 }
 
+/*
+ * Resumption skips verification, so a session is only good for the context (certificate and CA)
+ * it was made with.  With TLS 1.3 it is there once something was read.
+ */
+static void keep_session(struct conn *c)
+{
+	struct pool_server *s = c->server;
+	SSL_SESSION *session = s->session_tls == c->tls ? NULL : h1_client_session(c->h1);
+
+	if (!session)
+		return;
+	SSL_SESSION_free(s->session);
+	snapshot_release(s->session_tls);
+	s->session = session;
+	s->session_tls = snapshot_acquire(c->tls);
+}
+
+static SSL_SESSION *session_for(const struct pool_server *s, const struct snapshot *tls)
+{
+	return s->session_tls == tls ? s->session : NULL;
+}
+
 static void set_idle(struct conn *c, bool idle)
 {
 	struct pool_server *s = c->server;
@@ -117,6 +140,7 @@ static void on_idle(void *user, struct h1_client *h1)
 
 	(void)h1;
 	CHECK_MAGIC(c, CONN_MAGIC);
+	keep_session(c);
 	if (c->tls != current_tls(c->pool) || c->server->idle_count[c->class] >= POOL_IDLE_MAX)
 		drop(c);
 	else
@@ -228,7 +252,8 @@ static int connect_to(struct upstream_pool *p, struct pool_server *s, struct htt
 	t->conn = c;
 	metric_add(METRIC_UPSTREAM_CONNECTIONS, 1);
 	metric_add(METRIC_UPSTREAM_CONNECTS, 1);
-	c->stream = stream_connect(p->client.loop, &a, tls, s->upstream->tls_name, s->session,
+	c->stream = stream_connect(p->client.loop, &a, tls, s->upstream->tls_name,
+				   session_for(s, c->tls),
 				   &connect_handler, c);
 	return 0;
 }
@@ -385,8 +410,10 @@ void upstream_pool_free(struct upstream_pool *p)
 	}
 	loop_timer_fini(&p->sweep);
 	snapshot_reader_fini(&p->tls);
-	for (size_t i = 0; i < p->set->count; i++)
+	for (size_t i = 0; i < p->set->count; i++) {
 		SSL_SESSION_free(p->servers[i].session);
+		snapshot_release(p->servers[i].session_tls);
+	}
 	free(p->servers);
 	free(p);
 }

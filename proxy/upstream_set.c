@@ -10,67 +10,10 @@
 #include "base/mem.h"
 #include "obs/log.h"
 
-/* The authority of "https://authority[/]"; false for any other shape. */
-static bool url_authority(struct str url, struct str *authority)
-{
-	ptrdiff_t slash;
-
-	if (!str_has_prefix(url, STR("https://")))
-		return false;
-	*authority = str_skip(url, 8);
-	slash = str_find(*authority, '/', 0);
-	if (slash >= 0 && (size_t)slash + 1 != authority->n)
-		return false;
-	if (slash >= 0)
-		authority->n--;
-	return authority->n && str_find(*authority, '@', 0) < 0 &&
-	       str_find(*authority, '?', 0) < 0 && str_find(*authority, '#', 0) < 0;
-}
-
-/* "host", "host:port", "[v6]", "[v6]:port". */
-static int split_authority(struct str a, struct str *host, struct str *port)
-{
-	ptrdiff_t end;
-
-	*port = STR_NULL;
-	if (a.p[0] == '[') {
-		end = str_find(a, ']', 0);
-		if (end < 0)
-			return ERR_SYNTAX;
-		*host = str_slice(a, 1, (size_t)end);
-		a = str_skip(a, (size_t)end + 1);
-		if (a.n && a.p[0] != ':')
-			return ERR_SYNTAX;
-		*port = str_skip(a, 1);
-		return a.n == 1 ? ERR_SYNTAX : 0;
-	}
-	end = str_find(a, ':', 0);
-	*host = end < 0 ? a : str_slice(a, 0, (size_t)end);
-	if (end >= 0)
-		*port = str_skip(a, (size_t)end + 1);
-	return end >= 0 && !port->n ? ERR_SYNTAX : 0;
-}
-
-int upstream_url_parse(const char *url, char **host, uint16_t *port)
-{
-	struct str authority, name, number;
-	uint64_t value = 443;
-
-	if (!url_authority(str_from(url), &authority) ||
-	    split_authority(authority, &name, &number) || !name.n)
-		return ERR_SYNTAX;
-	if (number.n && (str_to_u64(number, &value) || !value || value > 65535))
-		return ERR_SYNTAX;
-	*host = xmemdup0(name.p, name.n);
-	*port = (uint16_t)value;
-	return 0;
-}
-
-struct upstream_set *upstream_set_new(const struct options *o, const struct clock *clock,
-				      struct problems *p)
+struct upstream_set *upstream_set_new(const struct options *o, const struct clock *clock)
 {
 	struct upstream_set *s = xcalloc(1, sizeof(*s));
-	size_t before = p->count;
+	bool good = true;
 
 	s->clock = clock;
 	s->servers = xcalloc(o->upstream_servers.n, sizeof(*s->servers));
@@ -82,14 +25,12 @@ struct upstream_set *upstream_set_new(const struct options *o, const struct cloc
 		struct upstream_server *u = &s->servers[i];
 
 		u->url = xstrdup(o->upstream_servers.v[i]);
-		if (upstream_url_parse(u->url, &u->host, &u->port))
-			problems_add(p, NULL, 0, "upstream-servers",
-				     "\"%s\" is not an https URL of the form https://host[:port]", u->url);
-		else
+		good = !options_upstream_parse(str_from(u->url), &u->host, &u->port) && good;
+		if (u->host)
 			u->tls_name = xstrdup(o->upstream_tls_server_name ?
 					      o->upstream_tls_server_name : u->host);
 	}
-	if (p->count == before)
+	if (good)
 		return s;
 	upstream_set_free(s);
 	return NULL;

@@ -44,9 +44,8 @@ struct upstream_set {
 	const struct clock *clock;
 };
 
-/* Parses --upstream-servers; names are resolved later. Problems are added to p, NULL then. */
-struct upstream_set *upstream_set_new(const struct options *o, const struct clock *clock,
-				      struct problems *p);
+/* From --upstream-servers, which options_validate judged: NULL for a URL that is none. */
+struct upstream_set *upstream_set_new(const struct options *o, const struct clock *clock);
 /* Resolves once (blocking) and, if there are names, starts the resolver thread. */
 void upstream_set_start(struct upstream_set *s);
 void upstream_set_free(struct upstream_set *s);
@@ -57,8 +56,5 @@ bool upstream_server_is_up(const struct upstream_server *u, int64_t now_us);
 void upstream_server_failed(struct upstream_server *u, int64_t now_us, const char *why);
 void upstream_server_worked(struct upstream_server *u);
 bool upstream_set_has_up(const struct upstream_set *s, int64_t now_us);
-
-/* Splits "https://host[:port][/]"; host without brackets, in out (owned). ERR_SYNTAX. */
-int upstream_url_parse(const char *url, char **host, uint16_t *port);
 
 #endif

@@ -142,10 +142,10 @@ static void test_target_forms(void)
 	str_is(resolve("GET", "http://h:/a")->origin_form, STR("/a"));
 	str_is(resolve("GET", "http:///a")->origin_form, STR("/a"));
 	str_is(resolve("GET", "http:/a")->origin_form, STR("/a"));
-	/* An empty path is decided on and sent as "/" (RFC 9112 section 3.2.1). */
-	str_is(resolve("GET", "http://h")->origin_form, STR("/"));
-	str_is(resolve("GET", "http://h")->attributes.path, STR("/"));
-	str_is(resolve("GET", "http://h?a/b")->origin_form, STR("/?a/b"));
+	/* An empty path stays empty, as in kube-apiserver. */
+	str_is(resolve("GET", "http://h")->origin_form, STR(""));
+	str_is(resolve("GET", "http://h")->attributes.path, STR(""));
+	str_is(resolve("GET", "http://h?a/b")->origin_form, STR("?a/b"));
 	str_is(resolve("GET", "http://h?a/b")->raw_query, STR("a/b"));
 	str_is(resolve("GET", "//api/v1/pods")->origin_form, STR("//api/v1/pods"));
 	str_is(resolve("GET", "/a?b?c")->raw_query, STR("b?c"));

@@ -279,37 +279,51 @@ static void test_fin_is_seen_while_paused(void) { both_ways(fin_while_paused); }
 
 static void fin_behind_data(bool tls)
 {
-	server.start_paused = true;
+	client.start_paused = true;
 	connect_and_open(tls);
-	send_text(&client, "data first");
-	close_end(&client);
+	send_text(&server, "data first");
+	close_end(&server);
 	settle();
-	int_is(server.closed, 0);
-	stream_set_reading(server.stream, true);
-	wait_for(server.read_err);
-	str_is(strbuf_str(&server.got), STR("data first"));
-	int_is(server.read_err, ERR_CLOSED);
-	int_is(server.closed, 0);
+	int_is(client.closed, 0);
+	stream_set_reading(client.stream, true);
+	wait_for(client.read_err);
+	str_is(strbuf_str(&client.got), STR("data first"));
+	int_is(client.read_err, ERR_CLOSED);
+	int_is(client.closed, 0);
 }
 
 static void test_paused_data_before_fin_is_not_lost(void) { both_ways(fin_behind_data); }
 
+/* A client that closed is gone, though what it sent was not read. */
+static void client_fin_behind_data(bool tls)
+{
+	server.start_paused = true;
+	connect_and_open(tls);
+	send_text(&client, "data first");
+	close_end(&client);
+	wait_for(server.closed);
+	int_is(server.close_err, ERR_CLOSED);
+	int_is(server.read_err, 0);
+}
+
+static void test_client_fin_ends_unread_data(void) { both_ways(client_fin_behind_data); }
+
 /* The FIN came together with data, and the owner pauses before it has read that far. */
 static void pause_after_fin(bool tls)
 {
-	server.start_paused = true;
-	server.read_limit = 4;
-	server.pause_after_read = true;
+	client.start_paused = true;
+	client.read_limit = 4;
+	client.pause_after_read = true;
 	connect_and_open(tls);
-	send_text(&client, "data");
-	close_end(&client);
+	send_text(&server, "data");
+	close_end(&server);
 	settle();
-	int_is(server.closed, 0);
-	stream_set_reading(server.stream, true);
-	wait_for(server.closed);
-	str_is(strbuf_str(&server.got), STR("data"));
-	int_is(server.close_err, ERR_CLOSED);
-	int_is(server.read_err, 0);
+	int_is(client.closed, 0);
+	stream_set_reading(client.stream, true);
+	wait_for(client.closed);
+	str_is(strbuf_str(&client.got), STR("data"));
+	int_is(client.close_err, ERR_CLOSED);
+	int_is(client.read_err, 0);
 }
 
 static void test_fin_is_seen_when_pausing_after_it(void) { both_ways(pause_after_fin); }
@@ -832,6 +846,7 @@ int main(void)
 		TAP(test_fin_is_read_as_closed),
 		TAP(test_fin_is_seen_while_paused),
 		TAP(test_paused_data_before_fin_is_not_lost),
+		TAP(test_client_fin_ends_unread_data),
 		TAP(test_fin_is_seen_when_pausing_after_it),
 		TAP(test_reset_is_seen_while_paused),
 		TAP(test_reset_is_read),
