@@ -10,15 +10,9 @@
 
 static enum h1_fault value_fault(struct str value)
 {
-	for (size_t i = 0; i < value.n; i++) {
-		unsigned char c = (unsigned char)value.p[i];
-
-		if (c == '\r')
-			return H1_FAULT_BARE_CR;
-		if ((c < 0x20 && c != '\t') || c == 0x7f)
-			return H1_FAULT_VALUE;
-	}
-	return H1_FAULT_NONE;
+	if (http_is_field_value(value))
+		return H1_FAULT_NONE;
+	return str_find(value, '\r', 0) >= 0 ? H1_FAULT_BARE_CR : H1_FAULT_VALUE;
 }
 
 static enum h1_fault field_fault(struct str line)

@@ -24,6 +24,10 @@
 
 #define H1_SERVER_MAGIC 0x68317376u
 
+/* read_room() bounds what is read into the loop's scratch buffer. */
+_Static_assert(HTTP_WINDOW <= LOOP_SCRATCH_SIZE && H1_PIPELINE_MAX <= LOOP_SCRATCH_SIZE,
+	       "one read fits into the scratch buffer");
+
 struct h1_server {
 	unsigned magic;
 	struct loop *loop;		/* borrowed */

@@ -99,6 +99,16 @@ static void test_grammar(void)
 	ok(!http_is_token(STR("a b")) && !http_is_token(STR("a:")) && !http_is_token(STR("a\0")));
 	ok(!http_is_token(STR("a(")) && !http_is_token(STR("\303\251")));
 	ok(!http_is_token(STR("a\177")));
+	for (int c = 0; c < 256; c++) {
+		char byte = (char)c;
+		bool is_alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+				(c >= '0' && c <= '9');
+
+		int_is(http_is_token(str_make(&byte, 1)),
+		       is_alnum || (c && strchr("!#$%&'*+-.^_`|~", c) != NULL));
+		int_is(http_is_field_value(str_make(&byte, 1)),
+		       c == '\t' || (c >= 0x20 && c != 0x7f));
+	}
 	ok(http_is_field_value(STR("")) && http_is_field_value(STR("a\tb \377")));
 	ok(!http_is_field_value(STR("a\rb")) && !http_is_field_value(STR("a\nb")));
 	ok(!http_is_field_value(STR("a\0b")) && !http_is_field_value(STR("\177")));
