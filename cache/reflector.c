@@ -206,6 +206,9 @@ static int err_of_status(int status)
 		return ERR_NOT_FOUND;
 	case 410:
 		return ERR_EXPIRED;
+	case 504:
+		/* To a watch: our version is ahead of a server that was restored. Only a list helps. */
+		return ERR_UNSUPPORTED;
 	}
 	return status == 429 || status >= 500 ? ERR_UNAVAILABLE : ERR_UNSUPPORTED;
 }

@@ -11,7 +11,7 @@
  *	410 for a continue token	abandon, list again at once, in one page
  *	watch ended in order		resume from the last event or bookmark
  *	watch broken, 401, 403, 429, 5xx	resume after a pause; list after three such answers
- *	410, other errors, bad frames	list again after a pause (none for the first 410)
+ *	410, 504, other errors, bad frames	list again after a pause (none for the first 410)
  * The pause grows from REFLECTOR_BACKOFF_MIN_MS to REFLECTOR_BACKOFF_MAX_MS, is stretched at
  * random by up to a half within that, never ends before Retry-After (read up to
  * REFLECTOR_BACKOFF_MAX_MS), and starts small again after a watch that lived REFLECTOR_STABLE_MS.

@@ -986,18 +986,25 @@ static void test_refused_watch(void)
 	stop();
 }
 
-/* The resource is gone, as far as this server knows: only a list can tell. */
-static void test_missing_watch(void)
+/*
+ * Only a list can tell: the resource is gone, as far as this server knows (404), or the version is
+ * ahead of the server's, which was restored or restarted (504, "Too large resource version").
+ */
+static void test_answers_that_need_a_list(void)
 {
-	start_watching();
-	pass(REFLECTOR_STABLE_MS);
-	send_end();
-	pass(0);
-	answer(404, NULL);
-	send_end();
-	pass(REFLECTOR_BACKOFF_MAX_MS);
-	target_is("/roles?limit=500");
-	stop();
+	static const int statuses[] = { 404, 504, 400 };
+
+	for (size_t i = 0; i < array_size(statuses); i++) {
+		start_watching();
+		pass(REFLECTOR_STABLE_MS);
+		send_end();
+		pass(0);
+		answer(statuses[i], NULL);
+		send_end();
+		pass(REFLECTOR_BACKOFF_MIN_MS * 3 / 2);
+		target_is("/roles?limit=500");
+		stop();
+	}
 }
 
 /* An interim answer is no answer. */
@@ -1083,7 +1090,7 @@ int main(void)
 		TAP(test_item_too_large), TAP(test_no_stream), TAP(test_free_at_any_time),
 		TAP(test_events), TAP(test_event_the_sink_refuses), TAP(test_broken_watch_resumes),
 		TAP(test_expired_watch), TAP(test_watch_that_needs_a_list), TAP(test_refused_watch),
-		TAP(test_missing_watch), TAP(test_interim_answer),
+		TAP(test_answers_that_need_a_list), TAP(test_interim_answer),
 		TAP(test_short_watch), TAP(test_watch_that_outlives_its_time),
 		TAP(test_watch_without_an_answer), TAP(test_stable_watches_keep_the_pause_small),
 		TAP_END
