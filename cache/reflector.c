@@ -207,7 +207,7 @@ static int err_of_status(int status)
 	case 410:
 		return ERR_EXPIRED;
 	case 504:
-		/* To a watch: our version is ahead of a server that was restored. Only a list helps. */
+		/* To a watch: its version is ahead of a server that was restored. */
 		return ERR_UNSUPPORTED;
 	}
 	return status == 429 || status >= 500 ? ERR_UNAVAILABLE : ERR_UNSUPPORTED;
