@@ -271,7 +271,8 @@ void call_accept(void *arg, struct http_stream *s, struct http_message *request,
 	}
 	control = control_owns(c);
 	if (!control) {
-		count_seen(c);
+		if (c->server->options.test_control)
+			count_seen(c);
 		c->fault = faults_take(&c->server->faults, c->request.method, c->path);
 	}
 	control_note_head(c);

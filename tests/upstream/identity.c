@@ -106,6 +106,26 @@ static bool is_signed_by(X509_STORE *store, const struct tls_peer *peer)
 	return good;
 }
 
+/* Which CAs vouch for a connection's certificate; kept with the connection. */
+struct verdict {
+	bool front_proxy, client;
+};
+
+static const struct verdict *judge(const struct identity *id, struct http_connection *connection)
+{
+	struct verdict *v = connection->auth_cache;
+
+	if (v)
+		return v;
+	v = xcalloc(1, sizeof(*v));
+	v->front_proxy = id->requestheader_ca &&
+			 is_signed_by(id->requestheader_ca, connection->tls);
+	v->client = id->client_ca && is_signed_by(id->client_ca, connection->tls);
+	connection->auth_cache = v;
+	connection->auth_cache_free = free;
+	return v;
+}
+
 static struct str entry_text(X509_NAME *name, int at, struct arena *a)
 {
 	ASN1_STRING *value = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at));
@@ -227,16 +247,17 @@ static void remove_used(const struct identity_options *o, struct http_headers *h
 }
 
 /* 1: accepted; 0: no opinion; ERR_REFUSED: an error. */
-static int from_headers(const struct identity *id, const struct tls_peer *peer,
+static int from_headers(const struct identity *id, struct http_connection *connection,
 			const struct http_headers *h, struct arena *a, struct user *u)
 {
 	const struct identity_options *o = id->options;
+	X509 *leaf = connection->tls->leaf;
 
 	if (!id->requestheader_ca)
 		return 0;
-	if (!is_signed_by(id->requestheader_ca, peer))
+	if (!judge(id, connection)->front_proxy)
 		return ERR_REFUSED;
-	if (o->allowed_names.n && !is_listed(&o->allowed_names, common_name(peer->leaf, a)))
+	if (o->allowed_names.n && !is_listed(&o->allowed_names, common_name(leaf, a)))
 		return ERR_REFUSED;
 	u->name = first_of(&o->username_headers, h);
 	if (!u->name.n)
@@ -266,19 +287,20 @@ static void add_credential_id(X509 *leaf, struct arena *a, struct user *u)
 	u->extra_count = 1;
 }
 
-static int from_certificate(const struct identity *id, const struct tls_peer *peer,
+static int from_certificate(const struct identity *id, struct http_connection *connection,
 			    struct arena *a, struct user *u)
 {
-	X509_NAME *name = X509_get_subject_name(peer->leaf);
+	X509 *leaf = connection->tls->leaf;
+	X509_NAME *name = X509_get_subject_name(leaf);
 	struct str *groups;
 	int at = -1;
 	size_t n = 0;
 
 	if (!id->client_ca)
 		return 0;
-	if (!is_signed_by(id->client_ca, peer))
+	if (!judge(id, connection)->client)
 		return ERR_REFUSED;
-	u->name = common_name(peer->leaf, a);
+	u->name = common_name(leaf, a);
 	if (!u->name.n)
 		return 0;
 	groups = arena_alloc(a, ((size_t)X509_NAME_entry_count(name) + 1) * sizeof(*groups));
@@ -286,11 +308,11 @@ static int from_certificate(const struct identity *id, const struct tls_peer *pe
 		groups[n++] = entry_text(name, at, a);
 	u->groups = groups;
 	u->group_count = n;
-	add_credential_id(peer->leaf, a, u);
+	add_credential_id(leaf, a, u);
 	return 1;
 }
 
-int identity_of(const struct identity *id, const struct http_connection *connection,
+int identity_of(const struct identity *id, struct http_connection *connection,
 		struct http_headers *headers, struct arena *a, struct user *user)
 {
 	static const struct str unauthenticated = { GROUP_UNAUTHENTICATED,
@@ -300,9 +322,9 @@ int identity_of(const struct identity *id, const struct http_connection *connect
 
 	*user = (struct user){ 0 };
 	if (peer && peer->leaf) {
-		by_headers = from_headers(id, peer, headers, a, user);
+		by_headers = from_headers(id, connection, headers, a, user);
 		if (by_headers <= 0)
-			by_certificate = from_certificate(id, peer, a, user);
+			by_certificate = from_certificate(id, connection, a, user);
 	}
 	remove_used(id->options, headers);
 	if (by_headers > 0 || by_certificate > 0) {

@@ -30,7 +30,7 @@ struct identity;
 int identity_new(const struct identity_options *o, struct identity **out, char **reason);
 void identity_free(struct identity *id);
 /* 0 with *user in the arena, or ERR_REFUSED: 401. Removes the headers it used. */
-int identity_of(const struct identity *id, const struct http_connection *connection,
+int identity_of(const struct identity *id, struct http_connection *connection,
 		struct http_headers *headers, struct arena *a, struct user *user);
 
 #endif
