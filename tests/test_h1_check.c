@@ -159,12 +159,16 @@ static void test_output_gives_room_back(void)
 	struct h1_out o = { .buf = STRBUF_INIT };
 	size_t added = 0, sent_all = 0, sent, most = 0;
 	struct peer peer;
+	int fd, small = 8192;
 	bool wrote;
 
 	peer_loop_new();
-	out_stream = stream_accept(peer_loop, peer_connect(&peer), &any, NULL, &events, NULL);
+	fd = peer_connect(&peer);
+	/* So small that a write never takes all there is. */
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+	out_stream = stream_accept(peer_loop, fd, &any, NULL, &events, NULL);
 	peer_settle(&peer);
-	for (int i = 0; i < 4000; i++) {
+	for (int i = 0; i < 1000; i++) {
 		while (added - sent_all < 4 * sizeof(block)) {
 			h1_out_add_chunk(&o, block, sizeof(block));
 			added += sizeof(block);
@@ -174,12 +178,13 @@ static void test_output_gives_room_back(void)
 		most = o.buf.n > most ? o.buf.n : most;
 		if (added - sent_all >= 4 * sizeof(block)) {
 			loop_turn(peer_loop, 0);
-			peer_collect(&peer, 20000);
+			peer_collect(&peer, SIZE_MAX);
 			strbuf_clear(&peer.got);
 		}
 	}
-	ok(sent_all > 100 * sizeof(block));
-	ok(most <= 16 * sizeof(block));
+	if (!ok(sent_all > 20 * sizeof(block)))
+		tap_note("%zu sent", sent_all);
+	ok(most <= 10 * sizeof(block));
 	h1_out_fini(&o);
 	stream_abort(out_stream);
 	peer_fini(&peer);
