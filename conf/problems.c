@@ -21,28 +21,41 @@ static void add_one_line(struct strbuf *out, const char *text)
 	}
 }
 
+/* A file may be read for two purposes; what is wrong with it is said once. */
+static bool is_told(const struct problems *p, struct str line)
+{
+	struct str text = strbuf_str(&p->text);
+	ptrdiff_t at = str_find_str(text, line);
+
+	return at == 0 || (at > 0 && text.p[at - 1] == '\n');
+}
+
 void problems_add(struct problems *p, const char *file, int line, const char *flag,
 		  const char *fmt, ...)
 {
+	struct strbuf one = STRBUF_INIT;
 	char *reason;
 	va_list ap;
 	int n;
 
 	if (file) {
-		add_one_line(&p->text, file);
+		add_one_line(&one, file);
 		if (line > 0)
-			strbuf_addf(&p->text, ":%d", line);
-		strbuf_add_cstr(&p->text, ": ");
+			strbuf_addf(&one, ":%d", line);
+		strbuf_add_cstr(&one, ": ");
 	}
 	if (flag)
-		strbuf_addf(&p->text, "--%s: ", flag);
+		strbuf_addf(&one, "--%s: ", flag);
 	va_start(ap, fmt);
 	n = vasprintf(&reason, fmt, ap);
 	va_end(ap);
 	CHECK(n >= 0);
-	add_one_line(&p->text, reason);
+	add_one_line(&one, reason);
 	free(reason);
-	strbuf_add_char(&p->text, '\n');
+	strbuf_add_char(&one, '\n');
+	if (!file || !is_told(p, strbuf_str(&one)))
+		strbuf_add_str(&p->text, strbuf_str(&one));
+	strbuf_fini(&one);
 	p->count++;
 }
 

@@ -12,8 +12,8 @@
 #include "base/strbuf.h"
 
 struct problems {
-	struct strbuf text;	/* one line per problem */
-	size_t count;
+	struct strbuf text;	/* one line per problem, once if of a file */
+	size_t count;		/* of problems_add */
 };
 
 #define PROBLEMS_INIT ((struct problems){ STRBUF_INIT, 0 })

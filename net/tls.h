@@ -20,6 +20,12 @@ struct tls_pair {
 	size_t name_count;
 };
 
+/*
+ * Whether both parts can be read and belong together.  ERR_TLS with a constant text in *why, and
+ * in *about_key whether it is about the key.
+ */
+int tls_pair_check(const struct tls_pair *pair, bool *about_key, const char **why);
+
 struct tls_server_settings {
 	struct tls_pair default_pair;
 	const struct tls_pair *sni_pairs;	/* in the order of the flags */

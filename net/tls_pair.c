@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/err.h"
+#include "net/tls.h"
 
 static BIO *open_pem(struct str pem)
 {
@@ -118,4 +119,20 @@ void tls_loaded_fini(struct tls_loaded *l)
 	sk_X509_pop_free(l->chain, X509_free);
 	EVP_PKEY_free(l->key);
 	*l = (struct tls_loaded){ NULL, NULL, NULL };
+}
+
+int tls_pair_check(const struct tls_pair *pair, bool *about_key, const char **why)
+{
+	STACK_OF(X509) *list;
+	struct tls_loaded loaded;
+
+	*about_key = false;
+	if (tls_certificates_read(pair->cert_pem, &list, why))
+		return ERR_TLS;
+	sk_X509_pop_free(list, X509_free);
+	*about_key = true;
+	if (tls_loaded_init(&loaded, pair->cert_pem, pair->key_pem, why))
+		return ERR_TLS;
+	tls_loaded_fini(&loaded);
+	return 0;
 }

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "authn/x509.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "conf/file.h"
@@ -21,13 +22,33 @@ static struct str read_text(const char *path, const char *flag, struct problems 
 	return rc ? STR_NULL : text;
 }
 
+/* Both files, and a problem that names the one of them that is wrong. */
 static struct tls_pair read_pair(const char *cert, const char *key, const char *cert_flag,
 				 const char *key_flag, struct problems *p)
 {
-	return (struct tls_pair){
+	size_t before = p->count;
+	struct tls_pair pair = {
 		.cert_pem = read_text(cert, cert_flag, p),
 		.key_pem = read_text(key, key_flag, p),
 	};
+	bool about_key;
+	const char *why;
+
+	if (p->count == before && tls_pair_check(&pair, &about_key, &why))
+		problems_add(p, about_key ? key : cert, 0, about_key ? key_flag : cert_flag, "%s",
+			     why);
+	return pair;
+}
+
+/* The PEM text of a bundle, judged as authentication judges its own. */
+static struct str read_cas(const char *path, const char *flag, struct problems *p)
+{
+	size_t before = p->count;
+	struct str text = read_text(path, flag, p);
+
+	if (path && p->count == before)
+		x509_trust_free(x509_trust_parse(flag, path, text, p));
+	return text;
 }
 
 static void free_pair(struct tls_pair *pair)
@@ -91,7 +112,7 @@ struct tls_server_context *material_server_context(const struct options *o, stru
 		.default_pair = read_pair(o->tls_cert_file, o->tls_private_key_file,
 					  "tls-cert-file", "tls-private-key-file", p),
 		.sni_count = n,
-		.client_ca_pem = read_text(o->client_ca_file, "client-ca-file", p),
+		.client_ca_pem = read_cas(o->client_ca_file, "client-ca-file", p),
 		.min_version = TLS1_2_VERSION,
 	};
 	struct tls_pair *pairs = read_sni(o, values, p);
@@ -125,7 +146,7 @@ struct tls_client_context *material_client_context(const struct options *o, stru
 	struct tls_client_settings s = {
 		.cert_pem = pair.cert_pem,
 		.key_pem = pair.key_pem,
-		.ca_pem = read_text(o->upstream_ca_file, "upstream-ca-file", p),
+		.ca_pem = read_cas(o->upstream_ca_file, "upstream-ca-file", p),
 	};
 	char *reason = NULL;
 
