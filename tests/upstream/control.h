@@ -3,21 +3,22 @@
  * The control paths of the test API server, under /_test/ and only with --test-control: what
  * arrived, what is open, faults, big bodies.  They need no credential and are not counted.
  *
- *	ANY    /_test/echo		the head as it came {method, target, protocol, headers:
- *					[[name, value], ...], connection, requestOnConnection},
- *					bodyBytes, trailers, user
- *	ANY    /_test/sink?chunk=&delay_ms=	the same, after reading the body slowly
- *	GET    /_test/stream?bytes=&chunk=&delay_ms=	a body of that size, chunked
- *	ANY    /_test/reply?code=&header=N:v&trailer=N:v&body=&chunked=1	that answer
- *	GET    /_test/last		the head of the latest request that was no control
- *	GET    /_test/seen?prefix=	{count, paths: {"GET /path": n}}; DELETE forgets
- *	GET    /_test/state		counters: requests, openCalls, brokenCalls, watches,
- *					connectionsAccepted, connectionsOpen, resourceVersion, faultHits
- *	POST   /_test/faults?mode=...	arms a fault (faults.h); the body is `raw`; DELETE disarms all
- *	POST   /_test/bookmarks		every watch gets a bookmark
- *	POST   /_test/end-watches	every watch ends
- *	POST   /_test/compact		older resource versions are expired from now on
- *	POST   /_test/disconnect?abort=1	closes (or breaks) every other connection
+ * ANY    /_test/echo		the head as it came {method, target, protocol, headers: [[name,
+ *				value], ...], connection, requestOnConnection}, and bodyBytes,
+ *				trailers, user
+ * ANY    /_test/sink		the same, after reading the body slowly: chunk=, delay_ms=
+ * GET    /_test/stream		a chunked body of bytes=, in pieces of chunk=, delay_ms= apart
+ * ANY    /_test/reply		the answer that code=, header=N:v, trailer=N:v (both several
+ *				times), body=, chunked=1 say
+ * GET    /_test/last		the head of the latest request that was no control
+ * GET    /_test/seen		{count, paths: {"GET /path": n}} under prefix=; DELETE forgets
+ * GET    /_test/state		requests, openCalls, brokenCalls, watches, connectionsAccepted,
+ *				connectionsOpen, resourceVersion, faultHits
+ * POST   /_test/faults		arms a fault (faults.h; the body is `raw`); DELETE disarms all
+ * POST   /_test/bookmarks	every watch gets a bookmark
+ * POST   /_test/end-watches	every watch ends
+ * POST   /_test/compact	older resource versions are expired from now on
+ * POST   /_test/disconnect	closes every other connection; abort=1 breaks them
  */
 #ifndef TESTS_UPSTREAM_CONTROL_H
 #define TESTS_UPSTREAM_CONTROL_H
