@@ -11,6 +11,7 @@
 
 /* The order of spec 02 section 1; the first user wins. */
 static const struct authn_ops *const members[] = {
+	&authn_loopback,
 	&authn_basic,
 	&authn_x509,
 	&authn_bearer,

@@ -7,6 +7,7 @@
 
 extern const struct authn_ops authn_basic;
 extern const struct authn_ops authn_x509;
+extern const struct authn_ops authn_loopback;
 extern const struct authn_ops authn_bearer;
 extern const struct authn_ops authn_websocket_bearer;
 extern const struct authn_ops authn_anonymous;

@@ -19,6 +19,7 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "http/date.h"
 #include "http/h1_out.h"
 #include "http/h1_reader.h"
 
@@ -219,8 +220,9 @@ static void fail(struct h1_server *c, int err)
 /* ---- refusals ---- */
 
 /* The shapes of spec 00 section 1; none of them reached the user. */
-static void write_refusal(struct h1_out *o, const struct h1_refusal *r)
+static void write_refusal(struct h1_server *c, const struct h1_refusal *r)
 {
+	struct str date = http_date(loop_clock(c->loop));
 	const char *text = http_status_text(r->status), *glue = r->detail ? ": " : "";
 	const char *detail = r->detail ? r->detail : "";
 	char line[256];
@@ -228,17 +230,17 @@ static void write_refusal(struct h1_out *o, const struct h1_refusal *r)
 
 	if (r->body && !*r->body)
 		n = snprintf(line, sizeof(line), "HTTP/1.1 %d %s\r\nConnection: close\r\n"
-			     "Content-Length: 0\r\n\r\n", r->status, text);
+			     "Date: %.*s\r\nContent-Length: 0\r\n\r\n", r->status, text, STR_ARG(date));
 	else
 		n = snprintf(line, sizeof(line), "HTTP/1.1 %d %s%s%s\r\n"
 			     "Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n",
 			     r->status, text, glue, detail);
-	h1_out_add_framing(o, line, (size_t)n);
+	h1_out_add_framing(&c->out, line, (size_t)n);
 	if (r->body)
 		n = snprintf(line, sizeof(line), "%s", r->body);
 	else
 		n = snprintf(line, sizeof(line), "%d %s%s%s", r->status, text, glue, detail);
-	h1_out_add_framing(o, line, (size_t)n);
+	h1_out_add_framing(&c->out, line, (size_t)n);
 }
 
 /* A malformed head, or a body whose framing broke: an answer if there is none yet, and the end. */
@@ -252,7 +254,7 @@ static void refuse(struct h1_server *c, bool in_head)
 		close_connection(c, ERR_SYNTAX, true);
 		return;
 	}
-	write_refusal(&c->out, r);
+	write_refusal(c, r);
 	c->close_when_sent = true;
 	arm_timer(c, H1_HEAD_TIMEOUT_MS);
 	schedule_flush(c);
@@ -657,6 +659,8 @@ static void accept_asterisk(struct h1_server *c)
 	};
 	struct http_message m = { .status = 200, .content_length = 0 };
 
+	http_headers_init(&m.headers, &c->arena);
+	http_headers_add(&m.headers, STR("Date"), http_date(loop_clock(c->loop)));
 	c->s.handler = &handler;
 	c->s.user = c;
 	op_send_head(&c->s, &m, true);

@@ -298,13 +298,13 @@ void status_internal_error_text(struct strbuf *out, struct str target, struct st
 {
 	struct strbuf sentence = STRBUF_INIT;
 
+	strbuf_add_cstr(&sentence, "Internal Server Error: ");
 	strbuf_add_go_quoted(&sentence, target);
-	strbuf_add_cstr(out, "Internal Server Error: ");
+	strbuf_add_cstr(&sentence, ": ");
+	strbuf_add_str(&sentence, error);
+	strbuf_add_char(&sentence, '\n');
 	strbuf_add_html_escaped(out, strbuf_str(&sentence));
 	strbuf_fini(&sentence);
-	strbuf_add_cstr(out, ": ");
-	strbuf_add_str(out, error);
-	strbuf_add_char(out, '\n');
 }
 
 struct str status_timeout_body(void)

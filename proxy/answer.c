@@ -2,27 +2,9 @@
 /* The answers the proxy gives itself (spec 00 section 2, headers by answer kind; spec 03). */
 #include "config.h"
 
-#include <time.h>
-
+#include "http/date.h"
 #include "obs/metrics.h"
-#include "proxy/answer.h"
 #include "proxy/exchange.h"
-
-/* IMF-fixdate (RFC 9110 section 5.6.7), made once per second and thread. */
-struct str answer_date(const struct clock *clock)
-{
-	static _Thread_local char text[32];
-	static _Thread_local time_t made;
-	time_t now = (time_t)(clock_wall_us(clock) / 1000000);
-	struct tm tm;
-
-	if (now != made || !text[0]) {
-		gmtime_r(&now, &tm);
-		strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &tm);
-		made = now;
-	}
-	return str_from(text);
-}
 
 static void begin(struct exchange *x, struct http_message *m, int code, struct str content_type)
 {
@@ -31,7 +13,7 @@ static void begin(struct exchange *x, struct http_message *m, int code, struct s
 	if (x->audit_id.n)
 		http_headers_add(&m->headers, STR("Audit-Id"), x->audit_id);
 	http_headers_add(&m->headers, STR("Content-Type"), content_type);
-	http_headers_add(&m->headers, STR("Date"), answer_date(x->worker->server->clock));
+	http_headers_add(&m->headers, STR("Date"), http_date(x->worker->server->clock));
 	if (x->authn.warning.n)
 		http_headers_add(&m->headers, STR("Warning"), x->authn.warning);
 }

@@ -92,8 +92,6 @@ static void on_publish(struct loop_timer *t)
 	int64_t start = clock_monotonic_us(c->server->clock), end;
 
 	c->dirty = false;
-	if (!is_synced(c))
-		return;
 	snapshot_slot_publish(&c->server->policy_slot,
 			      &compile(c->server->options, c->store)->snapshot);
 	end = clock_monotonic_us(c->server->clock);
@@ -146,14 +144,12 @@ static void on_abandon(void *arg)
 	rbac_store_relist_abandon(k->state->store, k->kind);
 }
 
-/* The reflector counts as synced only after this returns: look again from the loop. */
 static void on_commit(void *arg)
 {
 	struct kind_state *k = arg;
 
 	rbac_store_relist_commit(k->state->store, k->kind);
-	k->state->dirty = false;
-	loop_timer_arm(&k->state->publish, 0);
+	changed(k->state);
 }
 
 static int read_metadata(struct object_cursor *c, struct str *namespace, struct str *name)

@@ -8,8 +8,8 @@
 #include "authn/front_proxy.h"
 #include "base/check.h"
 #include "base/err.h"
+#include "http/date.h"
 #include "obs/metrics.h"
-#include "proxy/answer.h"
 #include "proxy/exchange.h"
 
 static const struct http_stream_handler upstream_handler;
@@ -198,7 +198,7 @@ static void tidy_response(struct exchange *x, struct http_message *m)
 	http_headers_remove_hop_by_hop(&m->headers);
 	http_headers_set(&m->headers, STR("Audit-Id"), x->audit_id);
 	if (!http_headers_has(&m->headers, STR("Date")))
-		http_headers_add(&m->headers, STR("Date"), answer_date(x->worker->server->clock));
+		http_headers_add(&m->headers, STR("Date"), http_date(x->worker->server->clock));
 	if (x->authn.warning.n)
 		http_headers_add(&m->headers, STR("Warning"), x->authn.warning);
 }

@@ -3,8 +3,8 @@
 
 #include "proxy/health_port.h"
 
+#include "http/date.h"
 #include "obs/metrics.h"
-#include "proxy/answer.h"
 #include "proxy/worker.h"
 
 static void on_body(void *user, const void *p, size_t n)
@@ -73,7 +73,7 @@ void health_port_accept(void *arg, struct http_stream *s, struct http_message *m
 	answer.content_length = (int64_t)body.n;
 	http_headers_init(&answer.headers, s->arena);
 	http_headers_add(&answer.headers, STR("Content-Type"), STR("text/plain; charset=utf-8"));
-	http_headers_add(&answer.headers, STR("Date"), answer_date(w->server->clock));
+	http_headers_add(&answer.headers, STR("Date"), http_date(w->server->clock));
 	answer.has_body = body.n && !head;
 	s->ops->send_head(s, &answer, !answer.has_body);
 	if (answer.has_body) {

@@ -233,6 +233,8 @@ static void on_gone(void *user, struct h1_client *h1, int err)
 	(void)h1;
 	(void)err;
 	p->h1 = NULL;
+	snapshot_release(p->tls);
+	p->tls = NULL;
 }
 
 static const struct h1_client_settings h1_settings = { .on_idle = on_idle, .on_gone = on_gone };

@@ -9,6 +9,7 @@
 #define TOO_LARGE "HTTP/1.1 431 Request Header Fields Too Large\r\n" TEXT_HEAD \
 	"431 Request Header Fields Too Large"
 #define BAD_EXPECT "HTTP/1.1 417 Expectation Failed\r\nConnection: close\r\n" \
+	"Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n" \
 	"Content-Length: 0\r\n\r\n"
 
 #define G "GET / HTTP/1.1\r\nHost: x\r\n"

@@ -274,7 +274,7 @@ static void test_texts(void)
 
 	status_internal_error_text(&b, STR("/api/v1/watch?a=\"<&"), STR("no <b>"));
 	str_is(strbuf_str(&b), STR("Internal Server Error: \"/api/v1/watch?a=\\\"&lt;&amp;\": no "
-		    "<b>\n"));
+		    "&lt;b&gt;\n"));
 	strbuf_fini(&b);
 	int_is(status_timeout_body().n, 152);
 	cstr_is(status_reason(403), "Forbidden");
