@@ -230,7 +230,8 @@ static void write_refusal(struct h1_server *c, const struct h1_refusal *r)
 
 	if (r->body && !*r->body)
 		n = snprintf(line, sizeof(line), "HTTP/1.1 %d %s\r\nConnection: close\r\n"
-			     "Date: %.*s\r\nContent-Length: 0\r\n\r\n", r->status, text, STR_ARG(date));
+			     "Date: %.*s\r\nContent-Length: 0\r\n\r\n", r->status, text,
+			     STR_ARG(date));
 	else
 		n = snprintf(line, sizeof(line), "HTTP/1.1 %d %s%s%s\r\n"
 			     "Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n",
