@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Building an index: shared by rbac_index.c (bindings, subjects) and rbac_roles.c (rules, terms). */
+/* Building an index: shared by rbac_index.c (bindings, subjects) and rbac_roles.c (rules). */
 #ifndef AUTHZ_RBAC_BUILD_H
 #define AUTHZ_RBAC_BUILD_H
 

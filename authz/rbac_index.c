@@ -12,7 +12,6 @@
 #include "base/random.h"
 
 #define SERVICE_ACCOUNT_PREFIX "system:serviceaccount:"
-#define NO_BINDING UINT32_MAX
 #define LINE_SIZE (RBAC_LINE_WORDS * sizeof(uint32_t))
 #define HUGE_PAGE_SIZE ((size_t)2 * 1024 * 1024)
 
@@ -22,7 +21,6 @@ struct subject_draft {
 	uint64_t hash;
 	uint32_t is_group;
 	uint32_t count;		/* entries */
-	uint32_t last_binding;
 	uint32_t at;		/* where its entries begin, after sorting */
 };
 
@@ -168,7 +166,7 @@ static uint32_t subject_intern(struct subjects_build *sb, bool is_group, struct 
 	}
 	t->slots[at] = (struct build_slot){ hash, (uint32_t)++t->used };
 	strbuf_add(&sb->subjects, &(struct subject_draft){
-		.name = name, .hash = hash, .is_group = is_group, .last_binding = NO_BINDING,
+		.name = name, .hash = hash, .is_group = is_group,
 	}, sizeof(struct subject_draft));
 	return (uint32_t)t->used - 1;
 }
@@ -193,7 +191,6 @@ static void add_subject(struct subjects_build *sb, struct rbac_entry entry, stru
 {
 	uint32_t kind = rbac_unpack_number(u), number;
 	struct str name = rbac_unpack_str(u), namespace = rbac_unpack_str(u);
-	struct subject_draft *draft;
 
 	if (!namespace.n)
 		namespace = scope;
@@ -205,12 +202,7 @@ static void add_subject(struct subjects_build *sb, struct rbac_entry entry, stru
 		entry.how |= (uint32_t)namespace.n << 2;
 	}
 	number = subject_intern(sb, kind == RBAC_GROUP, name);
-	draft = (struct subject_draft *)(void *)sb->subjects.p + number;
-	/* A binding that names a subject twice applies through the first mention. */
-	if (draft->last_binding == entry.binding)
-		return;
-	draft->last_binding = entry.binding;
-	draft->count++;
+	((struct subject_draft *)(void *)sb->subjects.p + number)->count++;
 	strbuf_add(&sb->entries, &(struct entry_draft){ number, entry },
 		   sizeof(struct entry_draft));
 }

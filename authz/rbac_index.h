@@ -34,7 +34,7 @@ void rbac_store_relist_begin(struct rbac_store *s, enum rbac_kind kind);
 void rbac_store_relist_commit(struct rbac_store *s, enum rbac_kind kind);
 void rbac_store_relist_abandon(struct rbac_store *s, enum rbac_kind kind);
 size_t rbac_store_count(const struct rbac_store *s, enum rbac_kind kind);
-/* From manifests nobody aggregates: fills `rules` of ClusterRoles with an aggregationRule (spec 11 §6). */
+/* For manifests, which nobody aggregates: fills `rules` of ClusterRoles with an aggregationRule. */
 void rbac_store_aggregate(struct rbac_store *s);
 
 /* Compiles the store's content; the index shares nothing with the store afterwards. */

@@ -350,7 +350,7 @@ static void test_quoting(void)
 	rbac_store_free(s);
 }
 
-/* Errors come in the order of bindings, each text once, though subjects are looked up one by one. */
+/* Errors come in the order of bindings, each text once, whichever subject they came by. */
 static void test_error_order(void)
 {
 	struct rbac_store *s = store_of("["
