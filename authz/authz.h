@@ -41,7 +41,7 @@ struct authz_request {
 	const struct authz_policy *policy;	/* borrowed */
 	const struct attributes *attributes;
 	struct arena *arena;			/* reasons live here */
-	bool want_reason;			/* also compose the reason of an ALLOW (log, reviews) */
+	bool want_reason;			/* also compose the reason of an ALLOW (log) */
 	void (*resume)(void *arg);		/* PENDING, on the loop's thread */
 	void *resume_arg;
 	/* results; zeroed by the caller, as is step */

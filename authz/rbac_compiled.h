@@ -58,7 +58,8 @@ struct rbac_entry {
 	uint32_t binding;	/* number; ClusterRoleBindings first, each kind in order of names */
 	uint32_t subject;	/* which of the binding's subjects it is */
 	uint32_t role;		/* in `roles`, or RBAC_UNRESOLVED | number of the error */
-	uint32_t how;		/* enum rbac_subject_kind | length of the service account's namespace << 2 */
+	/* enum rbac_subject_kind | length of the service account's namespace << 2 */
+	uint32_t how;
 };
 #define RBAC_ENTRY_WORDS 4
 
@@ -105,7 +106,7 @@ struct rbac_namespace_slot {
 struct rbac_term_slot {
 	uint32_t tag;
 	uint32_t sid;			/* 0 in a free slot */
-	uint32_t verb;			/* bit number + 1, RBAC_VERB_BITS + 1 for others; 0: no verb */
+	uint32_t verb;			/* bit + 1, RBAC_VERB_BITS + 1 for others; 0: none */
 };
 
 struct rbac_index {

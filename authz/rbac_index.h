@@ -48,9 +48,9 @@ enum authz_decision rbac_authorize(struct authz_request *r, struct str *reason, 
 
 /* Rule listing for SelfSubjectRulesReview (spec 11 section 5), used by tests now. */
 struct rbac_rule_visitor {
-	void (*resource_rule)(void *arg, const struct str *verbs, size_t nv, const struct str *groups,
-			      size_t ng, const struct str *resources, size_t nr,
-			      const struct str *names, size_t nn);
+	void (*resource_rule)(void *arg, const struct str *verbs, size_t nv,
+			      const struct str *groups, size_t ng, const struct str *resources,
+			      size_t nr, const struct str *names, size_t nn);
 	void (*non_resource_rule)(void *arg, const struct str *verbs, size_t nv,
 				  const struct str *urls, size_t nu);
 	void *arg;

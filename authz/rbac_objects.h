@@ -21,7 +21,7 @@ enum rbac_subject_kind { RBAC_USER, RBAC_GROUP, RBAC_SERVICE_ACCOUNT };
 /* `count` rules, each RBAC_LISTS times a number of strings and these. */
 struct rbac_rules {
 	uint32_t refs;
-	uint32_t number;	/* dense, for tables beside the store: < rbac_store.rules_number_end */
+	uint32_t number;	/* dense, for tables beside the store; < rules_number_end */
 	uint32_t count;
 	struct str packed;	/* behind the struct; the key in rbac_store.rules */
 };

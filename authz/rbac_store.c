@@ -392,7 +392,7 @@ int rbac_store_apply(struct rbac_store *s, enum rbac_kind kind, struct object_cu
 
 	if (rc == 0) {
 		o = object_new(s, &d);
-		/* The map keeps the key of the entry it replaces, which dies with the old object. */
+		/* The map would keep the old key, which dies with the old object. */
 		object_free(s, map_del(&s->objects[kind], rbac_object_key(o)));
 		map_set(&s->objects[kind], rbac_object_key(o), o);
 	}

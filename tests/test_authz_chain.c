@@ -139,7 +139,8 @@ static bool check_case(json_t *vectors, json_t *c)
 
 static void test_vectors(void)
 {
-	json_t *vectors = policy_load_json("chain.json"), *cases = json_object_get(vectors, "cases");
+	json_t *vectors = policy_load_json("chain.json");
+	json_t *cases = json_object_get(vectors, "cases");
 	int left_out = 0;
 
 	int_is(json_array_size(cases), CASES);

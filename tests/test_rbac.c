@@ -404,8 +404,8 @@ static void test_store_refusals(void)
 	int_is(apply_text(s, "{\"kind\":\"ClusterRole\",\"metadata\":{\"name\":\"pods\"},"
 			     "\"rules\":7}"), ERR_SYNTAX);
 	/* The refused ones left the good ones in place. */
-	ok(str_has_prefix(ask_store(s, (struct question){ "jane", { NULL }, "get", "pods", "", "" }),
-			  STR("+")));
+	int_is(ask_store(s, (struct question){ "jane", { NULL }, "get", "pods", "", "" }).p[0],
+	       '+');
 	int_is(apply_text(s, "{\"kind\":\"ClusterRole\",\"metadata\":{\"name\":\"n\"},"
 			     "\"rules\":null}"), 0);
 	rbac_store_free(s);

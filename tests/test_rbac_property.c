@@ -187,12 +187,14 @@ static void add_error(struct errors *e, struct strbuf *text)
 static const struct model_role *resolve(const struct model_binding *b, size_t namespace,
 					struct errors *errors)
 {
-	bool is_cluster = !strcmp(b->ref_kind, "ClusterRole"), is_role = !strcmp(b->ref_kind, "Role");
+	bool is_cluster = !strcmp(b->ref_kind, "ClusterRole");
+	bool is_role = !strcmp(b->ref_kind, "Role");
+	size_t from = is_cluster ? 0 : namespace;
 	struct strbuf text = STRBUF_INIT;
 
 	for (size_t i = 0; i < ROLES && (is_cluster || (is_role && namespace)); i++)
-		if (!strcmp(role_names[i], b->ref_name) && roles[is_cluster ? 0 : namespace][i].exists)
-			return &roles[is_cluster ? 0 : namespace][i];
+		if (!strcmp(role_names[i], b->ref_name) && roles[from][i].exists)
+			return &roles[from][i];
 	strbuf_add_cstr(&text, is_cluster ? "clusterrole.rbac.authorization.k8s.io "
 			: is_role ? "role.rbac.authorization.k8s.io "
 			: "unsupported role reference kind: ");

@@ -106,14 +106,16 @@ static void test_labels(void)
 		"a > 9223372036854775807;" }, { STR("a>9223372036854775808"), BAD },
 		{ STR("a,"), BAD }, { STR(",a"), BAD }, { STR("a,,b"), BAD }, { STR("a b"), BAD },
 		{ STR("!"), BAD }, { STR("!!a"), BAD }, { STR("!a=b"), BAD }, { STR("a=b=c"), BAD },
-		{ STR("a===b"), BAD }, { STR("a=!b"), BAD }, { STR("a!"), BAD }, { STR("(a)"), BAD },
+		{ STR("a===b"), BAD }, { STR("a=!b"), BAD }, { STR("a!"), BAD },
+		{ STR("(a)"), BAD },
 		{ STR("a=>b"), BAD }, { STR("=b"), BAD }, { STR("a !== b"), BAD },
 		{ STR("x.y/a=b"), "x.y/a = b;" }, { STR("x..y/a"), BAD }, { STR("/a"), BAD },
-		{ STR("x/"), BAD }, { STR("x/y/z"), BAD }, { STR("X/y"), BAD }, { STR("x-/y"), BAD },
+		{ STR("x/"), BAD }, { STR("x/y/z"), BAD }, { STR("X/y"), BAD },
+		{ STR("x-/y"), BAD },
 		{ STR("A.b_c-D9"), "A.b_c-D9 exists ;" }, { STR("-a"), BAD }, { STR("a."), BAD },
 		{ STR("a=-b"), BAD }, { STR("a=b_"), BAD }, { STR("a=b/c"), BAD },
 		{ STR("a=\xc3\xa9"), BAD }, { STR("a$"), BAD },
-		/* The lexer takes a NUL for the end of a word, and of all where a token would begin. */
+		/* A NUL ends a word, and everything where a token would begin. */
 		{ STR("a=b\0c"), BAD }, { STR("a=b \0c=d"), "a = b;" }, { STR("\0=="), "" },
 		{ STR("a=\0b"), "a = b;" }, { STR("a\0=b"), "a = b;" },
 	};
