@@ -217,7 +217,7 @@ static void check_mode(struct options *o, const char *name, struct problems *p)
 			problems_add(p, NULL, 0, "authorization-mode",
 				     "authorization-mode %s is not supported by this version",
 				     name);
-		if (!has_mode(o, mode_table[i].mode))
+		else if (!has_mode(o, mode_table[i].mode))
 			o->modes[o->mode_count++] = mode_table[i].mode;
 		return;
 	}

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "obs/log.h"
 
 /* Reasons quote files and arguments, whose control bytes must not make a line of their own. */
 static void add_one_line(struct strbuf *out, const char *text)
@@ -63,6 +64,15 @@ void problems_print(const struct problems *p, FILE *out)
 {
 	if (p->text.n)
 		fwrite(p->text.p, 1, p->text.n, out);
+}
+
+void problems_log(const struct problems *p)
+{
+	struct str rest = strbuf_str(&p->text), line;
+
+	while (rest.n && str_next(&rest, '\n', &line))
+		if (line.n)
+			log_error("%.*s", STR_ARG(line));
 }
 
 void problems_fini(struct problems *p)

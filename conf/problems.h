@@ -22,6 +22,7 @@ struct problems {
 void problems_add(struct problems *p, const char *file, int line, const char *flag,
 		  const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 void problems_print(const struct problems *p, FILE *out);
+void problems_log(const struct problems *p);	/* each as an error of its own */
 void problems_fini(struct problems *p);
 
 #endif

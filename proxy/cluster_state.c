@@ -300,7 +300,8 @@ void cluster_state_reload(struct cluster_state *c)
 		log_info("Read the manifests of --cluster-state again");
 	} else {
 		metric_add(METRIC_RELOAD_FAILURES, 1);
-		log_error("The changed manifests are refused and the old ones stay:\n%s", p.text.p);
+		problems_log(&p);
+		log_error("The changed manifests are refused and the old ones stay");
 	}
 	problems_fini(&p);
 }

@@ -41,7 +41,8 @@ struct control {
 static void reload_failed(const char *what, const struct problems *p)
 {
 	metric_add(METRIC_RELOAD_FAILURES, 1);
-	log_error("The changed %s is refused and the old content stays:\n%s", what, p->text.p);
+	problems_log(p);
+	log_error("The changed %s is refused and the old content stays", what);
 }
 
 static void reloaded(const char *what)

@@ -22,7 +22,10 @@ static struct str read_text(const char *path, const char *flag, struct problems 
 	return rc ? STR_NULL : text;
 }
 
-/* Both files, and a problem that names the one of them that is wrong. */
+/*
+ * Both files, and a problem that names the one of them that is wrong.  That a flag is missing was
+ * said when the options were validated.
+ */
 static struct tls_pair read_pair(const char *cert, const char *key, const char *cert_flag,
 				 const char *key_flag, struct problems *p)
 {
@@ -34,7 +37,7 @@ static struct tls_pair read_pair(const char *cert, const char *key, const char *
 	bool about_key;
 	const char *why;
 
-	if (p->count == before && tls_pair_check(&pair, &about_key, &why))
+	if (cert && key && p->count == before && tls_pair_check(&pair, &about_key, &why))
 		problems_add(p, about_key ? key : cert, 0, about_key ? key_flag : cert_flag, "%s",
 			     why);
 	return pair;
@@ -122,7 +125,8 @@ struct tls_server_context *material_server_context(const struct options *o, stru
 	s.cipher_list = ciphers;
 	if (o->tls_min_version)
 		tls_version_from_name(str_from(o->tls_min_version), &s.min_version);
-	if (p->count == before && tls_server_context_new(&s, &c, &reason))
+	if (p->count == before && s.default_pair.cert_pem.n && s.default_pair.key_pem.n &&
+	    tls_server_context_new(&s, &c, &reason))
 		problems_add(p, o->tls_cert_file, 0, "tls-cert-file", "%s", reason);
 	for (size_t i = 0; i < n; i++) {
 		free_pair(&pairs[i]);
@@ -150,8 +154,10 @@ struct tls_client_context *material_client_context(const struct options *o, stru
 	};
 	char *reason = NULL;
 
-	if (p->count == before && tls_client_context_new(&s, &c, &reason))
-		problems_add(p, o->proxy_client_cert_file, 0, "proxy-client-cert-file", "%s", reason);
+	if (p->count == before && pair.cert_pem.n && pair.key_pem.n && s.ca_pem.n &&
+	    tls_client_context_new(&s, &c, &reason))
+		problems_add(p, o->proxy_client_cert_file, 0, "proxy-client-cert-file", "%s",
+			     reason);
 	free_pair(&pair);
 	file_text_free(s.ca_pem);
 	free(reason);
