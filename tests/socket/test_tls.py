@@ -34,7 +34,8 @@ def proxy(stack):
         stack.pki.copy(source, target)
     p = stack.pki.path
     pair = "--tls-sni-cert-key=%s.crt,%s.key%s"
-    return stack.start_proxy("--tls-cert-file=" + p("hot.crt"), "--tls-private-key-file=" + p("hot.key"),
+    return stack.start_proxy("--tls-cert-file=" + p("hot.crt"),
+                             "--tls-private-key-file=" + p("hot.key"),
                              "--token-auth-file=" + stack.path("tokens.csv"),
                              pair % (p("hot-named"), p("hot-named"), ""),
                              pair % (p("rsa"), p("rsa"), ""),
@@ -52,7 +53,8 @@ def make_rsa(stack, name, san):
     with open(p(name + ".ext"), "w") as f:
         f.write("extendedKeyUsage=serverAuth\nsubjectAltName=%s\n" % san)
     harness.openssl("x509", "-req", "-in", p(name + ".csr"), "-CA", p("ca.crt"), "-CAkey",
-                    p("ca.key"), "-days", "30", "-extfile", p(name + ".ext"), "-out", p(name + ".crt"))
+                    p("ca.key"), "-days", "30", "-extfile", p(name + ".ext"),
+                    "-out", p(name + ".crt"))
 
 
 def make_intermediate(stack):
@@ -74,7 +76,8 @@ def make_dated(stack, name, ca, subject, start, end):
     stack.write(name + ".cnf", "[ca]\ndefault_ca = a\n[a]\ndatabase = %s\nserial = %s\n"
                 "new_certs_dir = %s\ndefault_md = sha256\npolicy = p\n[p]\n"
                 "commonName = supplied\norganizationName = optional\n[e]\n"
-                "extendedKeyUsage = clientAuth\n" % (p(name + ".db"), p(name + ".srl"), stack.folder))
+                "extendedKeyUsage = clientAuth\n" %
+                (p(name + ".db"), p(name + ".srl"), stack.folder))
     stamp = ["%s" % time.strftime("%Y%m%d%H%M%SZ", time.gmtime(t)) for t in (start, end)]
     harness.openssl("ca", "-batch", "-notext", "-config", p(name + ".cnf"), "-cert", p(ca + ".crt"),
                     "-keyfile", p(ca + ".key"), "-in", p(name + ".csr"), "-out", p(name + ".crt"),
@@ -82,13 +85,10 @@ def make_dated(stack, name, ca, subject, start, end):
 
 
 def context(stack, cert=None, low=None, high=None, alpn=("http/1.1",), ciphers=None):
-    c = harness.client_context(stack.pki, cert)
+    c = harness.client_context(stack.pki, cert) if alpn else ssl.create_default_context(
+        cafile=stack.pki.path("ca.crt"))
     c.check_hostname = False
-    if alpn is None:
-        fresh = ssl.create_default_context(cafile=stack.pki.path("ca.crt"))
-        fresh.check_hostname = False
-        c = fresh
-    else:
+    if alpn:
         c.set_alpn_protocols(list(alpn))
     if ciphers:
         c.set_ciphers(ciphers)
@@ -162,7 +162,8 @@ def test_server_names(stack):
                        ("127.0.0.1", "kube-authproxy"), ("nowhere.test", "kube-authproxy"),
                        ("exact.test", "named"), ("EXACT.test", "named"), ("a.wild.test", "named"),
                        ("a.b.wild.test", "kube-authproxy"), ("wild.test", "kube-authproxy"),
-                       ("rsa.test", "rsa"), ("given.test", "explicit"), ("x.given.test", "explicit"),
+                       ("rsa.test", "rsa"), ("given.test", "explicit"),
+                       ("x.given.test", "explicit"),
                        # Nobody else fits, so the names of the certificate count after all.
                        ("unrelated.test", "explicit")):
         equal(served(stack, p, name), cert, name)
@@ -172,8 +173,8 @@ def test_key_types(stack):
     """ECDSA is the default certificate of most tests; here an RSA one is, in both versions."""
     proxy(stack)
     q = stack.pki.path
-    p = stack.start_proxy("--tls-cert-file=" + q("rsa.crt"), "--tls-private-key-file=" + q("rsa.key"),
-                          name="rsa")
+    p = stack.start_proxy("--tls-cert-file=" + q("rsa.crt"),
+                          "--tls-private-key-file=" + q("rsa.key"), name="rsa")
     for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
         c = context(stack, "admin", version, version)
         equal(served(stack, p, low=version, high=version), "rsa")
@@ -309,8 +310,9 @@ def test_a_broken_pair_keeps_the_old(stack):
     p = proxy(stack)
     key = stack.pki.path("hot.key")
     refused_reload(stack, p, lambda: stack.write("hot.key", read(stack.pki.path("rsa.key"))),
-                   "hot.key", "--tls-private-key-file")
-    refused_reload(stack, p, lambda: stack.write("hot.crt", "nothing\n"), "hot.crt", "--tls-cert-file")
+                   "hot.key: --tls-private-key-file: the key does not belong")
+    refused_reload(stack, p, lambda: stack.write("hot.crt", "nothing\n"),
+                   "hot.crt: --tls-cert-file")
     stack.pki.copy("server", "hot")
     wait_for(lambda: served(stack, p) == "kube-authproxy", "the mended pair")
     stack.pki.copy("server-2", "hot")
@@ -387,7 +389,8 @@ def test_handshakes_are_capped(stack):
 
 def test_garbage_is_no_handshake(stack):
     p = proxy(stack)
-    for data in (b"\0" * 600, b"\x16\x03\x01\xff\xff" + b"x" * 600, b"\x80\x2e\x01\0\x02" + b"y" * 600):
+    for data in (b"\0" * 600, b"\x16\x03\x01\xff\xff" + b"x" * 600,
+                 b"\x80\x2e\x01\0\x02" + b"y" * 600):
         raw = harness.Raw(p.port)
         raw.send(data)
         expect(raw.is_closed(), data[:5])
