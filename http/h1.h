@@ -30,7 +30,6 @@ struct h1_server_settings {
 	void *arg;
 	/* The connection is gone and its stream released; *c is freed when the turn ends. */
 	void (*on_gone)(void *arg, struct h1_server *c);
-	bool plain_http_hint;	/* without effect: a net stream answers plain HTTP by itself */
 };
 
 /* Takes over the stream (opened or still opening). settings are borrowed while it lives. */

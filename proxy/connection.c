@@ -118,7 +118,7 @@ void connection_accept(struct worker *w, int fd, const struct address *peer, boo
 	c->magic = CONNECTION_MAGIC;
 	c->worker = w;
 	c->settings = (struct h1_server_settings){
-		.accept = accept, .arg = w, .on_gone = on_h1_gone, .plain_http_hint = tls,
+		.accept = accept, .arg = w, .on_gone = on_h1_gone,
 	};
 	list_add_tail(&w->connections, &c->node);
 	count(&s->connections, 1);

@@ -40,8 +40,7 @@ static void on_accept(void *arg, int fd, const struct address *peer)
 
 	*conn = (struct connection){ .server = s, .number = ++s->connections_accepted };
 	conn->settings = (struct h1_server_settings){ .accept = call_accept, .arg = conn,
-						      .on_gone = connection_gone,
-						      .plain_http_hint = true };
+						      .on_gone = connection_gone };
 	list_add_tail(&s->connections, &conn->node);
 	s->connections_open++;
 	conn->stream = stream_accept(s->loop, fd, peer, s->tls, NULL, NULL);
