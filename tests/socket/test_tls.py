@@ -12,8 +12,7 @@ import warnings
 import harness
 from harness import equal, expect, wait_for
 
-# TLS 1.0 and 1.1 are offered on purpose.
-warnings.simplefilter("ignore", DeprecationWarning)
+warnings.simplefilter("ignore", DeprecationWarning)     # TLS 1.0 is offered on purpose
 
 ECHO = "/_test/echo"
 TOKEN = ["Authorization: Bearer good-token"]
@@ -26,9 +25,9 @@ def proxy(stack):
     stack.start_upstream()
     stack.write("tokens.csv", "good-token,toni,7\n")
     make_rsa(stack, "rsa", "IP:127.0.0.1,DNS:rsa.test")
-    make_serving(stack, "named", "DNS:exact.test,DNS:*.wild.test")
-    make_serving(stack, "explicit", "DNS:unrelated.test")
-    make_serving(stack, "server-2", "IP:127.0.0.1,DNS:localhost")
+    for name, san in (("named", "DNS:exact.test,DNS:*.wild.test"),
+                      ("explicit", "DNS:unrelated.test"), ("server-2", "DNS:localhost")):
+        stack.pki.cert(name, "ca", "/CN=" + name, "serverAuth", san)
     make_intermediate(stack)
     for source, target in (("server", "hot"), ("named", "hot-named")):
         stack.pki.copy(source, target)
@@ -40,10 +39,6 @@ def proxy(stack):
                              pair % (p("hot-named"), p("hot-named"), ""),
                              pair % (p("rsa"), p("rsa"), ""),
                              pair % (p("explicit"), p("explicit"), ":given.test,*.given.test"))
-
-
-def make_serving(stack, name, san):
-    stack.pki.cert(name, "ca", "/CN=" + name, "serverAuth", san)
 
 
 def make_rsa(stack, name, san):
@@ -78,7 +73,7 @@ def make_dated(stack, name, ca, subject, start, end):
                 "commonName = supplied\norganizationName = optional\n[e]\n"
                 "extendedKeyUsage = clientAuth\n" %
                 (p(name + ".db"), p(name + ".srl"), stack.folder))
-    stamp = ["%s" % time.strftime("%Y%m%d%H%M%SZ", time.gmtime(t)) for t in (start, end)]
+    stamp = [time.strftime("%Y%m%d%H%M%SZ", time.gmtime(t)) for t in (start, end)]
     harness.openssl("ca", "-batch", "-notext", "-config", p(name + ".cnf"), "-cert", p(ca + ".crt"),
                     "-keyfile", p(ca + ".key"), "-in", p(name + ".csr"), "-out", p(name + ".crt"),
                     "-startdate", stamp[0], "-enddate", stamp[1], "-extensions", "e")
@@ -99,9 +94,9 @@ def context(stack, cert=None, low=None, high=None, alpn=("http/1.1",), ciphers=N
     return c
 
 
-def shake(p, c, name="localhost", session=None):
+def shake(p, c, name="localhost"):
     s = socket.create_connection(("127.0.0.1", p.port), timeout=harness.PATIENCE)
-    return c.wrap_socket(s, server_hostname=name, session=session)
+    return c.wrap_socket(s, server_hostname=name)
 
 
 def refusal(p, c):
@@ -233,9 +228,9 @@ def test_a_certificate_that_expires_on_an_open_connection(stack):
     equal(who(stack.connect(p, "short")), None)
 
 
-def resume(stack, p, c, first=None):
+def resume(stack, p, c):
     """A first connection and one that resumes its session."""
-    first = first or stack.connect(p, context=c)
+    first = stack.connect(p, context=c)
     first.request("/")          # with TLS 1.3 the session comes behind the handshake
     second = stack.connect(p, context=c, session=first.socket.session)
     return first, second
@@ -308,7 +303,6 @@ def refused_reload(stack, p, broken, *words):
 
 def test_a_broken_pair_keeps_the_old(stack):
     p = proxy(stack)
-    key = stack.pki.path("hot.key")
     refused_reload(stack, p, lambda: stack.write("hot.key", read(stack.pki.path("rsa.key"))),
                    "hot.key: --tls-private-key-file: the key does not belong")
     refused_reload(stack, p, lambda: stack.write("hot.crt", "nothing\n"),
@@ -317,7 +311,8 @@ def test_a_broken_pair_keeps_the_old(stack):
     wait_for(lambda: served(stack, p) == "kube-authproxy", "the mended pair")
     stack.pki.copy("server-2", "hot")
     wait_for(lambda: served(stack, p) == "server-2", "the next pair")
-    refused_reload(stack, p, lambda: os.unlink(key), "hot.key: --tls-private-key-file")
+    refused_reload(stack, p, lambda: os.unlink(stack.pki.path("hot.key")),
+                   "hot.key: --tls-private-key-file")
     stack.pki.copy("server", "hot")
     wait_for(lambda: served(stack, p) == "kube-authproxy", "the file that came back")
 
@@ -368,8 +363,7 @@ def test_connections_are_capped(stack):
             pass
         return len(held) == 3
     wait_for(hold, "three connections")
-    for _ in range(3):
-        expect(not is_served(stack, p), "the excess is closed")
+    expect(not any(is_served(stack, p) for _ in range(3)), "the excess is closed")
     equal([who(raw) for raw in held], ["jane"] * 3, "the others go on")
     held.pop().close()
     wait_for(lambda: is_served(stack, p), "room after one is gone")
@@ -379,12 +373,16 @@ def test_handshakes_are_capped(stack):
     proxy(stack)
     p = stack.start_proxy("--max-handshakes=2", name="slow")
     open_one = stack.connect(p, "jane")
-    silent = [socket.create_connection(("127.0.0.1", p.port)) for _ in range(2)]
-    wait_for(lambda: not is_served(stack, p), "the cap")
+    silent = []
+
+    def is_full():
+        silent.append(socket.create_connection(("127.0.0.1", p.port)))
+        return not is_served(stack, p)
+    wait_for(is_full, "the cap")
     equal(who(open_one), "jane", "an open connection does not count")
-    silent.pop().close()
-    wait_for(lambda: is_served(stack, p), "room after one is gone")
-    silent.pop().close()
+    while silent:
+        silent.pop().close()
+    wait_for(lambda: is_served(stack, p), "room again")
 
 
 def test_garbage_is_no_handshake(stack):
