@@ -581,14 +581,25 @@ static void op_consume(struct http_stream *s, size_t n)
 		set_reading(c, true);
 }
 
+/* A response whose framing says that more was to come is seen to be broken without a RST. */
+static bool breaks_visibly(const struct h1_server *c)
+{
+	return c->stream && c->head_sent && !c->send_ended && (c->is_chunked || c->left > 0);
+}
+
 static void op_reset(struct http_stream *s, int err)
 {
 	struct h1_server *c = server_of(s);
+	bool wrote, visible = breaks_visibly(c);
+	size_t sent;
 
 	if (c->is_over)
 		return;
 	c->is_over = true;
-	close_connection(c, err, true);
+	/* What came before the break still goes out, as far as the socket takes it. */
+	if (visible)
+		h1_out_flush(&c->out, c->stream, &sent, &wrote);
+	close_connection(c, err, !visible);
 }
 
 static void op_release(struct http_stream *s)

@@ -47,7 +47,8 @@ struct http_stream_ops {
 	void (*consume)(struct http_stream *s, size_t n);
 	/*
 	 * Ends the stream at once and visibly: an unfinished message looks broken to the peer
-	 * (HTTP/1: connection closed without the last chunk; HTTP/2: RST_STREAM).
+	 * (HTTP/1: connection closed without the last chunk; HTTP/2: RST_STREAM).  What was given
+	 * to send_body before goes out as far as the socket takes it at once.
 	 */
 	void (*reset)(struct http_stream *s, int err);
 	/* The user is done with a stream that ended or was reset. */

@@ -581,10 +581,10 @@ static void test_reset(void)
 	send_text("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
 	head(200, -1, false);
 	t.s->ops->send_body(t.s, "abc", 3);
-	peer_settle(&t.peer);
+	/* Nothing was written yet: it goes out, and the missing last chunk shows the break. */
 	t.s->ops->reset(t.s, ERR_RESET);
 	peer_settle(&t.peer);
-	ok(t.peer.saw_reset);
+	ok(t.peer.saw_eof && !t.peer.saw_reset);
 	got_is("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
 	end();
 }
