@@ -64,6 +64,11 @@ struct h1_client *h1_client_new(struct loop *l, struct stream *s,
  */
 struct http_stream *h1_client_open(struct h1_client *c);
 /*
+ * Whether h1_client_open would give a stream now.  An idle connection that closed says so with
+ * on_gone when the turn ends; until then its owner still has it on its lists.
+ */
+bool h1_client_is_usable(const struct h1_client *c);
+/*
  * Ends and frees it, without on_gone; a stream still held gets on_closed(ERR_CANCELED) and is due
  * to be released as always.
  */

@@ -552,9 +552,14 @@ struct h1_client *h1_client_new(struct loop *l, struct stream *s,
 	return c;
 }
 
+bool h1_client_is_usable(const struct h1_client *c)
+{
+	return c->stream && c->is_idle && c->settings;
+}
+
 struct http_stream *h1_client_open(struct h1_client *c)
 {
-	if (!c->stream || !c->is_idle || !c->settings)
+	if (!h1_client_is_usable(c))
 		return NULL;
 	c->is_idle = false;
 	arena_fini(&c->arena);

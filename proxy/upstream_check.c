@@ -283,7 +283,8 @@ static void ask(struct probe *p)
 	p->status = 0;
 	p->asks_identity = p->identity != IDENTITY_PASSED;
 	loop_timer_arm(&p->timer, CHECK_TIMEOUT_MS);
-	if (p->h1 && p->tls != snapshot_reader_get(&p->check->tls))
+	if (p->h1 && (p->tls != snapshot_reader_get(&p->check->tls) ||
+		      !h1_client_is_usable(p->h1)))
 		close_connection(p);
 	if (p->h1)
 		send_question(p);

@@ -294,7 +294,7 @@ static struct conn *find_idle(struct upstream_pool *p, enum http_client_class cl
 		while (!list_is_empty(&s->idle[class])) {
 			struct conn *c = container_of(s->idle[class].next, struct conn, idle_node);
 
-			if (c->tls == current_tls(p))
+			if (c->tls == current_tls(p) && h1_client_is_usable(c->h1))
 				return c;
 			drop(c);
 		}

@@ -1,0 +1,36 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Upstream connections: what happens when the API server goes away at a bad moment."""
+import signal
+
+import harness
+from harness import equal, expect, wait_for
+
+PODS = "/api/v1/namespaces/default/pods"
+
+
+def is_stopped(process):
+    with open("/proc/%d/stat" % process.process.pid) as f:
+        return f.read().rsplit(")", 1)[1].split()[0] == "T"
+
+
+def test_a_request_comes_with_the_end_of_an_idle_connection(stack):
+    """Both are found in one turn of the loop: the connection that ended is not used."""
+    stack.start_upstream()
+    p = stack.proxy("--workers=1")
+    c = stack.connect(p, "admin")
+    equal(c.request(PODS).status, 200)      # there is an idle upstream connection now
+    p.signal(signal.SIGSTOP)
+    wait_for(lambda: is_stopped(p), "the stop")
+    stack.upstream.kill()
+    c.send("GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % PODS)
+    p.signal(signal.SIGCONT)
+    r = c.response()
+    expect(p.process.poll() is None, "the proxy ended:", p.log()[-500:])
+    equal((r.status, r.get("retry-after")), (503, "1"), r.body)
+    stack.start_upstream()
+    wait_for(lambda: c.request(PODS).status == 200, "the API server's return")
+
+
+if __name__ == "__main__":
+    harness.main(globals())
