@@ -110,7 +110,7 @@ static struct outcome handshake(struct tls_server_context *c, const struct hello
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
 	struct outcome o = { .done = false };
 	SSL *client, *server;
-	int fds[2], a = 0, b = 0;
+	int fds[2] = { -1, -1 }, a = 0, b = 0;
 
 	ca_names_seen = -1;
 	int_is(connect_sockets(fds), 0);
@@ -186,8 +186,10 @@ static void test_certificate_by_server_name(void)
 		{ "only-san.example", "one" },	/* no name of an entry, but valid by SAN */
 		{ "Upper", "default" },		/* the CN of three is no lower-case DNS name */
 		{ "nowhere.example", "default" },
-		{ "one", "default" },		/* explicit names are instead of the CN, not besides */
-		{ NULL, "default" },		/* an IP address as CN is no name, an IP SAN neither */
+		/* explicit names are instead of the CN, not besides */
+		{ "one", "default" },
+		/* an IP address as CN is no name, an IP SAN neither */
+		{ NULL, "default" },
 	};
 	struct certs_pair *def = server_pair("default", "DNS:default.example", CERTS_EC);
 	struct certs_pair *one = server_pair("one", "DNS:only-san.example", CERTS_EC);
