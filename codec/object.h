@@ -68,7 +68,8 @@ struct object_cursor {
 	union {
 		struct {
 			const uint8_t *p, *end;
-			const uint8_t *packed, *packed_end;	/* a list of numbers being yielded */
+			/* a list of numbers being yielded */
+			const uint8_t *packed, *packed_end;
 		};
 		struct {
 			json_t *json;		/* borrowed; NULL: an empty message */

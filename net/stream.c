@@ -128,7 +128,9 @@ static ptrdiff_t socket_send(struct stream *s, const void *p, size_t n)
 /* Go's test of the same bytes, hence the same methods and no others. */
 static bool looks_like_http(const char first[HELLO_LEN])
 {
-	static const char methods[][HELLO_LEN + 1] = { "GET /", "HEAD ", "POST ", "PUT /", "OPTIO" };
+	static const char methods[][HELLO_LEN + 1] = {
+		"GET /", "HEAD ", "POST ", "PUT /", "OPTIO"
+	};
 
 	for (size_t i = 0; i < array_size(methods); i++) {
 		if (!memcmp(first, methods[i], HELLO_LEN))

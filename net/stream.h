@@ -28,11 +28,11 @@ struct stream_handler {
 	/* A stream_write that said ERR_AGAIN may go on. */
 	void (*on_writable)(void *user);
 	/*
-	 * The stream failed or the peer is gone.  Before on_open: ERR_IO (no connection), ERR_TIMEOUT,
-	 * ERR_TLS, ERR_CLOSED, ERR_RESET.  Later, while reading is paused: ERR_CLOSED (FIN or
-	 * close_notify, with nothing unread before it), ERR_RESET (RST; FIN without close_notify),
-	 * ERR_TLS.  While reading is on, stream_read says it instead.  Comes at most once, and not
-	 * after stream_read returned an error other than ERR_AGAIN.
+	 * The stream failed or the peer is gone.  Before on_open: ERR_IO (no connection),
+	 * ERR_TIMEOUT, ERR_TLS, ERR_CLOSED, ERR_RESET.  Later, while reading is paused: ERR_CLOSED
+	 * (FIN or close_notify, with nothing unread before it), ERR_RESET (RST; FIN without
+	 * close_notify), ERR_TLS.  While reading is on, stream_read says it instead.  Comes at most
+	 * once, and not after stream_read returned an error other than ERR_AGAIN.
 	 */
 	void (*on_close)(void *user, int err);
 };

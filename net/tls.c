@@ -259,7 +259,7 @@ static int set_protocol(SSL_CTX *ctx, const struct tls_server_settings *s, char 
 	/* OpenSSL 3 allows the signatures of TLS 1.0 and 1.1 on level 0 only. */
 	if (min < TLS1_2_VERSION)
 		SSL_CTX_set_security_level(ctx, 0);
-	/* A list that names suites of TLS 1.3 or RC4 alone leaves nothing for the older versions. */
+	/* A list of nothing but suites of TLS 1.3 or RC4 leaves none for the older versions. */
 	if (SSL_CTX_set_cipher_list(ctx, ciphers) != 1)
 		SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION);
 	ERR_clear_error();

@@ -31,7 +31,7 @@ struct tls_server_settings {
 	const struct tls_pair *sni_pairs;	/* in the order of the flags */
 	size_t sni_count;
 	struct str client_ca_pem;	/* empty: no client certificate is asked for */
-	int min_version;		/* TLS1_2_VERSION or TLS1_3_VERSION (or older, if asked for) */
+	int min_version;		/* TLS1_2_VERSION or TLS1_3_VERSION (older if asked for) */
 	/*
 	 * OpenSSL names for TLS 1.2 and older; NULL: kube-apiserver's default set.  TLS 1.3 has its
 	 * three suites always, and is alone when nothing in the list is known.
@@ -44,9 +44,9 @@ struct tls_server_context;	/* starts with a struct snapshot */
 
 /*
  * Makes a server context.  Sessions resume from a bounded stateful cache (TLS_SESSION_CACHE_MAX
- * entries, no stateless tickets), so that a resumed connection has the same peer chain.  Anybody can
- * fill that cache, hence a session with more certificates than TLS_SESSION_CHAIN_MAX is not kept.  On
- * failure *reason (if not NULL) gets a text the caller frees.  ERR_TLS.
+ * entries, no stateless tickets), so that a resumed connection has the same peer chain.  Anybody
+ * can fill that cache, hence a session with more certificates than TLS_SESSION_CHAIN_MAX is not
+ * kept.  On failure *reason (if not NULL) gets a text the caller frees.  ERR_TLS.
  */
 #define TLS_SESSION_CACHE_MAX 8192
 #define TLS_SESSION_SECONDS 900
@@ -81,7 +81,8 @@ int64_t tls_client_context_not_after(const struct tls_client_context *c);
  */
 struct tls_peer {
 	X509 *leaf;			/* owned */
-	STACK_OF(X509) *chain;		/* owned, includes the leaf; may be NULL on one certificate */
+	/* owned, includes the leaf; may be NULL on one certificate */
+	STACK_OF(X509) *chain;
 	bool resumed;
 };
 

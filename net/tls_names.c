@@ -99,11 +99,14 @@ void tls_names_add_extracted(struct tls_names *n, X509 *cert, struct tls_loaded 
 	add_common_name(n, cert, pair);
 	for (int i = 0; i < sk_GENERAL_NAME_num(sans); i++) {
 		const GENERAL_NAME *san = sk_GENERAL_NAME_value(sans, i);
+		const ASN1_STRING *dns;
 
-		if (san->type == GEN_DNS && ASN1_STRING_length(san->d.dNSName) > 0)
-			tls_names_add(n, str_make((const char *)
-						  ASN1_STRING_get0_data(san->d.dNSName),
-						  (size_t)ASN1_STRING_length(san->d.dNSName)), pair);
+		if (san->type != GEN_DNS)
+			continue;
+		dns = san->d.dNSName;
+		if (ASN1_STRING_length(dns) > 0)
+			tls_names_add(n, str_make((const char *)ASN1_STRING_get0_data(dns),
+						  (size_t)ASN1_STRING_length(dns)), pair);
 	}
 	GENERAL_NAMES_free(sans);
 }

@@ -98,8 +98,9 @@ static void on_publish(struct loop_timer *t)
 	c->last_build_us = end - start;
 	metric_observe_us(METRIC_POLICY_LATENCY, end - c->first_change_us);
 	if (!atomic_load(&c->server->health.good[HEALTH_CLUSTER_STATE])) {
-		log_info("Caches are synced: %zu cluster roles, %zu roles, %zu cluster role bindings, "
-			 "%zu role bindings", rbac_store_count(c->store, RBAC_CLUSTER_ROLE),
+		log_info("Caches are synced: %zu cluster roles, %zu roles, "
+			 "%zu cluster role bindings, %zu role bindings",
+			 rbac_store_count(c->store, RBAC_CLUSTER_ROLE),
 			 rbac_store_count(c->store, RBAC_ROLE),
 			 rbac_store_count(c->store, RBAC_CLUSTER_ROLE_BINDING),
 			 rbac_store_count(c->store, RBAC_ROLE_BINDING));

@@ -146,7 +146,7 @@ static enum step_result refuse_timeout(struct exchange *x, const char *why)
 	return exchange_answer_status(x, &s, false, 0);
 }
 
-/* The shorter of --request-timeout and ?timeout= (spec 00 section 4); none for long-running ones. */
+/* The shorter of --request-timeout and ?timeout= (spec 00 section 4); long-running: none. */
 static enum step_result step_deadline(struct exchange *x)
 {
 	int64_t limit_ms = x->worker->server->options->request_timeout_ms;
@@ -204,8 +204,9 @@ static enum step_result step_authenticate(struct exchange *x)
 	release_held(x);
 	if (result != AUTHN_ACCEPT) {
 		if (x->authn.errors.n && log_is_verbose(1))
-			log_write(LOG_ERROR, __FILE__, __LINE__, "Unable to authenticate the request",
-				  (struct log_field[]){ LOG_STR("err", strbuf_str(&x->authn.errors)) }, 1);
+			log_write(LOG_ERROR, __FILE__, __LINE__,
+				  "Unable to authenticate the request", (struct log_field[]){
+				  LOG_STR("err", strbuf_str(&x->authn.errors)) }, 1);
 		return exchange_answer_unauthorized(x);
 	}
 	connection_authenticated(x->client->connection);

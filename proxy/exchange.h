@@ -51,7 +51,8 @@ struct exchange {
 	/* the upstream's side */
 	struct http_client_ticket *ticket;	/* waiting for a stream */
 	struct http_stream *upstream;		/* ours until released */
-	struct strbuf early_body;	/* body that came before the stream was there; <= HTTP_WINDOW */
+	/* body that came before the stream was there; <= HTTP_WINDOW */
+	struct strbuf early_body;
 	bool upstream_head;		/* the final response head has come */
 	bool upstream_ended;		/* the whole response has come */
 	bool request_sent_whole;	/* send_end was called, or there was no body */

@@ -99,10 +99,12 @@ static bool attesting_is_covered(struct exchange *x)
 static bool claim_status_is_covered(struct exchange *x)
 {
 	const struct attributes *a = &x->info.attributes;
-	struct str node_verb = arena_printf(x->client->arena, "arbitrary-node:%.*s", STR_ARG(a->verb));
+	struct str claims = STR("resourceclaims");
+	struct str node_verb = arena_printf(x->client->arena, "arbitrary-node:%.*s",
+					    STR_ARG(a->verb));
 
-	return may_on(x, a->verb, a->api_group, STR("resourceclaims"), STR("binding"), STR_NULL) &&
-	       may_on(x, node_verb, a->api_group, STR("resourceclaims"), STR("driver"), a->namespace);
+	return may_on(x, a->verb, a->api_group, claims, STR("binding"), STR_NULL) &&
+	       may_on(x, node_verb, a->api_group, claims, STR("driver"), a->namespace);
 }
 
 /* Rows 9 and 10: parameters of any kind must be readable. */

@@ -148,8 +148,8 @@ int health_answer(const struct health *h, struct str path, struct str raw_query,
 	read_excluded(raw_query, endpoint, scratch, excluded, &unknown);
 	good = list_checks(h, endpoint, excluded, &list);
 	if (unknown.n)
-		strbuf_addf(&list, "warn: some health checks cannot be excluded: no matches for %s\n",
-			    unknown.p);
+		strbuf_addf(&list, "warn: some health checks cannot be excluded: "
+			    "no matches for %s\n", unknown.p);
 	if (!good) {
 		strbuf_add_str(body, strbuf_str(&list));
 		strbuf_addf(body, "%.*s check failed\n", STR_ARG(endpoint));

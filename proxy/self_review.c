@@ -67,8 +67,9 @@ static int judge_name(struct str name, struct str own_name, struct strbuf *why)
 		return 0;
 	if (own_name.n && str_eq(name, own_name))
 		return refuse(why, "it runs requests as the proxy's own certificate: set "
-			      "--requestheader-username-headers=X-Remote-User there, and sign the "
-			      "front-proxy certificate with a CA that --client-ca-file does not have");
+			      "--requestheader-username-headers=X-Remote-User there, and sign "
+			      "the front-proxy certificate with a CA that --client-ca-file does "
+			      "not have");
 	strbuf_addf(why, "it takes us for user \"%.*s\": check --requestheader-client-ca-file, "
 		    "--requestheader-allowed-names and --requestheader-username-headers there",
 		    STR_ARG(name));
@@ -101,16 +102,18 @@ int self_review_judge(int status, struct str body, struct str own_name, struct s
 
 	if (status == 401)
 		return refuse(why, "it does not accept our certificate (401): check "
-			      "--requestheader-client-ca-file and --requestheader-allowed-names there");
+			      "--requestheader-client-ca-file and --requestheader-allowed-names "
+			      "there");
 	if (status == 404)
 		return refuse(why, "it does not serve SelfSubjectReview of "
-			      "authentication.k8s.io/v1, so identity cannot be tested (1.28 or later)");
+			      "authentication.k8s.io/v1, so identity cannot be tested (1.28 or "
+			      "later)");
 	if (status != 200 && status != 201) {
 		strbuf_addf(why, "it answered a SelfSubjectReview with status %d", status);
 		if (status == 403)
 			strbuf_add_cstr(why, ": check --requestheader-username-headers and "
-					"--requestheader-group-headers there, and the ClusterRoleBinding "
-					"system:basic-user");
+					"--requestheader-group-headers there, and the "
+					"ClusterRoleBinding system:basic-user");
 		return ERR_REFUSED;
 	}
 	if (json_read(body, &review, NULL))

@@ -43,7 +43,8 @@ struct worker *worker_new(struct server *s, int listen_fd, int health_fd)
 	w->loop = loop_new(s->clock);
 	w->listen_fd = listen_fd;
 	w->health_fd = health_fd;
-	w->pool = upstream_pool_new(w->loop, s->upstreams, (size_t)s->options->upstream_max_connections);
+	w->pool = upstream_pool_new(w->loop, s->upstreams,
+				    (size_t)s->options->upstream_max_connections);
 	snapshot_reader_init(&w->tls, &s->tls_slot);
 	snapshot_reader_init(&w->authn, &s->authn_slot);
 	snapshot_reader_init(&w->policy, &s->policy_slot);

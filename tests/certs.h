@@ -20,7 +20,8 @@ struct certs_spec {
 	const char *cn;				/* NULL: no common name */
 	const char *const *organizations;	/* NULL-terminated, or NULL */
 	const char *uid;			/* attribute 1.3.6.1.4.1.57683.2, or NULL */
-	const char *eku;			/* as OpenSSL writes it: "clientAuth,serverAuth"; or NULL */
+	/* as OpenSSL writes it: "clientAuth,serverAuth"; or NULL */
+	const char *eku;
 	const char *san;			/* "DNS:a.example,IP:127.0.0.1"; or NULL */
 	const char *key_usage;			/* NULL: digitalSignature, or what a CA needs */
 	bool is_ca;

@@ -3,7 +3,12 @@
  * CUnit behind one small file that reports TAP, so that each case shows in automake's harness.
  *
  *	static void test_x(void) { ok(1 + 1 == 2); str_is("a", "a"); }
- *	int main(void) { static const struct tap_test t[] = { TAP(test_x), TAP_END }; return tap_main(t); }
+ *	int main(void)
+ *	{
+ *		static const struct tap_test t[] = { TAP(test_x), TAP_END };
+ *
+ *		return tap_main(t);
+ *	}
  */
 #ifndef TESTS_TAP_H
 #define TESTS_TAP_H

@@ -84,8 +84,9 @@ static void test_exclude(void)
 	int_is(ask(&h, "/readyz", "exclude=upstream", &body), 200);
 	str_is(strbuf_str(&body), STR("ok"));
 	int_is(ask(&h, "/livez", "verbose&exclude=ping&exclude=etcd&exclude=%22", &body), 200);
-	str_is(strbuf_str(&body), STR("[+]ping excluded: ok\n[+]workers ok\nwarn: some health checks "
-		"cannot be excluded: no matches for \"etcd\", \"\\\"\"\nlivez check passed\n"));
+	str_is(strbuf_str(&body), STR("[+]ping excluded: ok\n[+]workers ok\nwarn: some health "
+		"checks cannot be excluded: no matches for \"etcd\", \"\\\"\"\n"
+		"livez check passed\n"));
 	strbuf_fini(&body);
 }
 

@@ -6,11 +6,12 @@
 #include "tests/tap.h"
 
 #define USER(name, uid, groups, extra) \
-	"{\"status\":{\"userInfo\":{\"username\":\"" name "\",\"uid\":\"" uid "\",\"groups\":[" groups \
-	"],\"extra\":{" extra "}}}}"
+	"{\"status\":{\"userInfo\":{\"username\":\"" name "\",\"uid\":\"" uid \
+	"\",\"groups\":[" groups "],\"extra\":{" extra "}}}}"
 #define NAME "kube-authproxy:self-test"
 #define UID "kube-authproxy-self-test-uid"
-#define GROUPS "\"kube-authproxy:self-test-1\",\"kube-authproxy:self-test-2\",\"system:authenticated\""
+#define GROUPS "\"kube-authproxy:self-test-1\",\"kube-authproxy:self-test-2\"," \
+	"\"system:authenticated\""
 #define EXTRA "\"kube-authproxy/self-test\":[\"one\",\"two words\"]"
 
 static void test_judgement(void)

@@ -521,7 +521,8 @@ static void test_refused_connection(void)
 	teardown();
 
 	setup();
-	a.u.sa.sa_family = AF_UNSPEC + 200;	/* fails at once: told in a later turn all the same */
+	/* fails at once: told in a later turn all the same */
+	a.u.sa.sa_family = AF_UNSPEC + 200;
 	client.stream = stream_connect(loop, &a, NULL, "proxy.example", NULL, &handler, &client);
 	int_is(client.closed, 0);
 	loop_turn(loop, 0);
@@ -544,7 +545,8 @@ static void test_timeouts(void)
 	a = listen_on_loopback(&listen_fd);
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	ok(connect(fd, &a.u.sa, a.len) == 0);
-	server.stream = stream_accept(loop, accept_one(&peer), &peer, server_tls, &handler, &server);
+	server.stream = stream_accept(loop, accept_one(&peer), &peer, server_tls, &handler,
+				      &server);
 	client.stream = stream_connect(loop, &a, client_tls, "proxy.example", NULL, &handler,
 				       &client);
 	settle();
@@ -573,15 +575,18 @@ static int raw_client(void)
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	ok(connect(fd, &a.u.sa, a.len) == 0);
-	server.stream = stream_accept(loop, accept_one(&peer), &peer, server_tls, &handler, &server);
+	server.stream = stream_accept(loop, accept_one(&peer), &peer, server_tls, &handler,
+				      &server);
 	close(listen_fd);
 	return fd;
 }
 
 static void test_plain_http_on_the_tls_port(void)
 {
-	static const char *const requests[] = { "GET / HTTP/1.1\r\n\r\n", "POST /x HTTP/1.1\r\n\r\n",
-						"OPTIONS * HTTP/1.1\r\n\r\n", "PUT / HTTP/1.1\r\n" };
+	static const char *const requests[] = {
+		"GET / HTTP/1.1\r\n\r\n", "POST /x HTTP/1.1\r\n\r\n",
+		"OPTIONS * HTTP/1.1\r\n\r\n", "PUT / HTTP/1.1\r\n"
+	};
 	char text[256];
 	ssize_t n;
 
@@ -656,7 +661,8 @@ static void test_server_name_must_match(void)
 	a = listen_on_loopback(&listen_fd);
 	client.stream = stream_connect(loop, &a, client_tls, "other.example", NULL, &handler,
 				       &client);
-	server.stream = stream_accept(loop, accept_one(&peer), &peer, server_tls, &handler, &server);
+	server.stream = stream_accept(loop, accept_one(&peer), &peer, server_tls, &handler,
+				      &server);
 	wait_for(client.closed);
 	int_is(client.close_err, ERR_TLS);
 	cstr_is(stream_error_text(client.stream), "certificate verify failed: hostname mismatch");
@@ -668,7 +674,8 @@ static void test_server_name_must_match(void)
 	setup();
 	a = listen_on_loopback(&listen_fd);
 	client.stream = stream_connect(loop, &a, client_tls, "127.0.0.1", NULL, &handler, &client);
-	server.stream = stream_accept(loop, accept_one(&peer), &peer, server_tls, &handler, &server);
+	server.stream = stream_accept(loop, accept_one(&peer), &peer, server_tls, &handler,
+				      &server);
 	wait_for(client.opened);
 	close(listen_fd);
 	teardown();
