@@ -9,6 +9,8 @@
 #include "base/err.h"
 #include "base/mem.h"
 
+#define H1_OUT_FIRST 1023	/* bytes; a usual head fits, and malloc keeps such pieces at hand */
+
 struct h1_out_run {
 	size_t n;
 	bool is_body;
@@ -42,6 +44,8 @@ static void note(struct h1_out *o, size_t n, bool is_body)
 
 void h1_out_add_framing(struct h1_out *o, const void *p, size_t n)
 {
+	if (!o->buf.p)
+		strbuf_reserve(&o->buf, H1_OUT_FIRST);
 	strbuf_add(&o->buf, p, n);
 	note(o, n, false);
 }
