@@ -3,11 +3,12 @@
  * The client of the measurements that wrk cannot make, over HTTP/1.1 and TLS on loopback:
  *   hold     opens -w connections with one GET each whose answer does not end, prints a line,
  *            waits for one on standard input, opens -n further ones, prints a line and waits again
- *   load     -n kept-alive connections with a request in flight each for -t seconds; prints the
- *            number of requests answered
+ *   load     -n kept-alive connections with a request in flight each, for -t seconds or until -q
+ *            answers; prints the number of answers
  *   connect  new connections for -t seconds, one after the other with one request each; with -r
  *            they resume the session of the first. Prints their number
- * Usage: hold MODE -p PORT -u TARGET -a CA [-c CERT -k KEY] [-H HEADER] [-n N] [-w N] [-t S] [-r]
+ * Usage: hold MODE -p PORT -u TARGET -a CA [-c CERT -k KEY] [-H HEADER] [-n N] [-w N] [-t S]
+ *        [-q N] [-r]
  */
 #include "config.h"
 
@@ -29,6 +30,7 @@ static struct {
 	int port, n, warm;
 	const char *target, *ca, *cert, *key, *header;
 	double seconds;
+	long answers;
 	bool resume;
 } options = { .n = 64, .target = "/", .seconds = 4, .header = "Accept: application/json" };
 
@@ -148,7 +150,7 @@ static void load(void)
 		send_request(ssl);
 	}
 	end = now() + options.seconds;
-	while (now() < end) {
+	while (options.answers ? answered < options.answers : now() < end) {
 		struct epoll_event events[EVENTS_MAX];
 		int n = epoll_wait(poll, events, EVENTS_MAX, 1000);
 
@@ -190,7 +192,7 @@ static bool read_options(int argc, char **argv)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "p:u:a:c:k:H:n:w:t:r")) != -1) {
+	while ((option = getopt(argc, argv, "p:u:a:c:k:H:n:w:t:q:r")) != -1) {
 		switch (option) {
 		case 'p': options.port = atoi(optarg); break;
 		case 'u': options.target = optarg; break;
@@ -201,6 +203,7 @@ static bool read_options(int argc, char **argv)
 		case 'n': options.n = atoi(optarg); break;
 		case 'w': options.warm = atoi(optarg); break;
 		case 't': options.seconds = atof(optarg); break;
+		case 'q': options.answers = atol(optarg); break;
 		case 'r': options.resume = true; break;
 		default: return false;
 		}
