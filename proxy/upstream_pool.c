@@ -44,7 +44,8 @@ struct http_client_ticket {
 	const struct http_client_waiter *waiter;
 	void *user;
 	enum http_client_class class;
-	size_t first, tried;			/* servers: where the round began, how many were tried */
+	/* servers: where the round began, how many were tried */
+	size_t first, tried;
 	struct conn *conn;			/* being opened for this ticket */
 	char text[POOL_TEXT_MAX];		/* why the last server failed */
 };
@@ -225,18 +226,28 @@ static const struct stream_handler connect_handler = {
 	.on_close = on_connect_failed,
 };
 
+/* Whether one more may be opened; an idle connection, of the other class perhaps, makes way. */
+static bool make_room(struct upstream_pool *p, struct pool_server *s)
+{
+	for (int class = 0; s->open >= p->max && class < POOL_CLASSES; class++)
+		if (!list_is_empty(&s->idle[class]))
+			drop(container_of(s->idle[class].prev, struct conn, idle_node));
+	return s->open < p->max;
+}
+
 static int connect_to(struct upstream_pool *p, struct pool_server *s, struct http_client_ticket *t)
 {
 	struct tls_client_context *tls = (struct tls_client_context *)(void *)current_tls(p);
 	struct address a;
 	struct conn *c;
 
-	if (s->open >= p->max) {
+	if (!make_room(p, s)) {
 		snprintf(t->text, sizeof(t->text), "%s: too many connections", s->upstream->url);
 		return ERR_LIMIT;
 	}
 	if (upstream_server_address(p->set, s->upstream, &a)) {
-		snprintf(t->text, sizeof(t->text), "%s: the name does not resolve", s->upstream->url);
+		snprintf(t->text, sizeof(t->text), "%s: the name does not resolve",
+			 s->upstream->url);
 		return ERR_UNAVAILABLE;
 	}
 	c = xcalloc(1, sizeof(*c));
@@ -281,7 +292,7 @@ static bool try_next_server(struct http_client_ticket *t)
 	return false;
 }
 
-/* An idle connection of the server whose turn it is, or of any other that is up. */
+/* An idle connection of the server whose turn it is; one that is down or full passes on. */
 static struct conn *find_idle(struct upstream_pool *p, enum http_client_class class, size_t first)
 {
 	int64_t now = loop_now_us(p->client.loop);
@@ -298,7 +309,8 @@ static struct conn *find_idle(struct upstream_pool *p, enum http_client_class cl
 				return c;
 			drop(c);
 		}
-		return NULL;
+		if (s->open < p->max)
+			return NULL;
 	}
 	return NULL;
 }

@@ -1,0 +1,31 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Caps on upstream connections, and a short mix of everything that can go wrong with a relay."""
+import harness
+from harness import equal, expect, wait_for
+
+VERSION = "/version"
+
+
+def test_idle_connections_make_way_at_the_cap(stack):
+    """Anonymous and identified requests never share a connection, but they share the cap."""
+    stack.start_upstream()
+    proxy = stack.proxy("--workers=1", "--upstream-max-connections=1", name="narrow")
+    for cert in ("admin", None, "admin", None):
+        equal(stack.ask("/version", cert, proxy).status, 200, cert)
+
+
+def test_more_than_the_cap_is_unavailable(stack):
+    proxy = stack.proxies["narrow"]
+    watch = stack.connect(proxy, "admin")
+    watch.send("GET /api/v1/namespaces?watch=true HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    equal(watch.head()[0], 200)
+    refused = stack.ask(VERSION, "admin", proxy)
+    equal((refused.status, refused.get("retry-after")), (503, "1"))
+    expect("too many connections" in refused.json()["message"], refused.body)
+    watch.close()
+    wait_for(lambda: stack.ask(VERSION, "admin", proxy).status == 200, "the end of the watch")
+
+
+if __name__ == "__main__":
+    harness.main(globals())
