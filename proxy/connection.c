@@ -109,7 +109,8 @@ void connection_accept(struct worker *w, int fd, const struct address *peer, boo
 	struct tls_server_context *context = NULL;
 	struct connection *c;
 
-	if (!has_room(s)) {
+	/* Probes come over loopback, and clients that fill the caps must not make them fail. */
+	if (tls && !has_room(s)) {
 		metric_add(METRIC_CONNECTIONS_REFUSED, 1);
 		close(fd);
 		return;

@@ -102,8 +102,8 @@ int self_review_judge(int status, struct str body, struct str own_name, struct s
 
 	if (status == 401)
 		return refuse(why, "it does not accept our certificate (401): check "
-			      "--requestheader-client-ca-file and --requestheader-allowed-names "
-			      "there");
+			      "--requestheader-client-ca-file, --requestheader-allowed-names and "
+			      "--requestheader-username-headers there");
 	if (status == 404)
 		return refuse(why, "it does not serve SelfSubjectReview of "
 			      "authentication.k8s.io/v1, so identity cannot be tested (1.28 or "
