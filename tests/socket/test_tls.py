@@ -364,6 +364,7 @@ def test_connections_are_capped(stack):
         return len(held) == 3
     wait_for(hold, "three connections")
     expect(not any(is_served(stack, p) for _ in range(3)), "the excess is closed")
+    expect(stack.is_ready(p), "probes still come in")
     equal([who(raw) for raw in held], ["jane"] * 3, "the others go on")
     held.pop().close()
     wait_for(lambda: is_served(stack, p), "room after one is gone")
