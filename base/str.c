@@ -126,6 +126,25 @@ bool str_is_utf8(struct str s)
 	return true;
 }
 
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+int str_percent_byte(struct str s, size_t at)
+{
+	int high, low;
+
+	if (at >= s.n || s.n - at < 3 || s.p[at] != '%')
+		return -1;
+	high = hex_digit(s.p[at + 1]);
+	low = hex_digit(s.p[at + 2]);
+	return high < 0 || low < 0 ? -1 : high << 4 | low;
+}
+
 int str_to_u64(struct str s, uint64_t *out)
 {
 	uint64_t v = 0;

@@ -56,6 +56,8 @@ struct str str_trim(struct str s);
  */
 bool str_next(struct str *rest, char sep, struct str *piece);
 bool str_is_utf8(struct str s);
+/* The byte of the escape %XX that begins at that place (RFC 3986 section 2.1); -1: it is none. */
+int str_percent_byte(struct str s, size_t at);
 /* Decimal digits only, no sign; ERR_SYNTAX, or ERR_LIMIT beyond uint64_t. */
 int str_to_u64(struct str s, uint64_t *out);
 /* 64-bit hash (not keyed; do not use on a table that a peer fills). */

@@ -137,15 +137,6 @@ static bool clause_fits(const struct clause *c, enum media_format f)
 	return !c->stream.n || (f != MEDIA_YAML && str_eq(c->stream, STR("watch")));
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /*
  * Decodes a key or value of a query into out (at most cap bytes are kept: longer ones equal none
  * of the words looked for); false for an invalid escape.
@@ -154,19 +145,16 @@ static bool decode_query(struct str s, char *out, size_t cap, size_t *n)
 {
 	*n = 0;
 	for (size_t i = 0; i < s.n; i++) {
-		char c = s.p[i] == '+' ? ' ' : s.p[i];
+		int c = s.p[i] == '+' ? ' ' : (unsigned char)s.p[i];
 
 		if (c == '%') {
-			int hi = i + 2 < s.n ? hex_digit(s.p[i + 1]) : -1;
-			int lo = i + 2 < s.n ? hex_digit(s.p[i + 2]) : -1;
-
-			if (hi < 0 || lo < 0)
-				return false;
-			c = (char)(hi << 4 | lo);
+			c = str_percent_byte(s, i);
 			i += 2;
 		}
+		if (c < 0)
+			return false;
 		if (*n < cap)
-			out[(*n)++] = c;
+			out[(*n)++] = (char)c;
 	}
 	return true;
 }

@@ -3,40 +3,27 @@
 
 #include "proxy/query.h"
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Decodes `+` and %XX; false for an escape that is not one. */
-static bool decode(struct arena *a, struct str in, struct str *out)
+bool query_decode(struct arena *a, struct str in, bool is_path, struct str *out)
 {
 	char *p;
 	size_t n = 0;
 
-	if (str_find(in, '%', 0) < 0 && str_find(in, '+', 0) < 0) {
-		*out = in;
+	*out = in;
+	if (str_find(in, '%', 0) < 0 && (is_path || str_find(in, '+', 0) < 0))
 		return true;
-	}
 	p = arena_alloc(a, in.n);
 	for (size_t i = 0; i < in.n; i++) {
-		int high, low;
+		int byte = (unsigned char)in.p[i];
 
-		if (in.p[i] != '%') {
-			p[n++] = in.p[i] == '+' ? ' ' : in.p[i];
-			continue;
+		if (byte == '%') {
+			byte = str_percent_byte(in, i);
+			i += 2;
+		} else if (byte == '+' && !is_path) {
+			byte = ' ';
 		}
-		if (in.n - i < 3)
+		if (byte < 0)
 			return false;
-		high = hex_value(in.p[i + 1]);
-		low = hex_value(in.p[i + 2]);
-		if (high < 0 || low < 0)
-			return false;
-		p[n++] = (char)(high << 4 | low);
-		i += 2;
+		p[n++] = (char)byte;
 	}
 	*out = str_make(p, n);
 	return true;
@@ -61,8 +48,10 @@ bool query_next(struct query *q, struct str *key, struct str *value)
 
 		if (!piece.n || str_find(piece, ';', 0) >= 0)
 			continue;
-		if (!decode(q->arena, eq < 0 ? piece : str_slice(piece, 0, (size_t)eq), key) ||
-		    !decode(q->arena, eq < 0 ? STR_NULL : str_skip(piece, (size_t)eq + 1), value))
+		if (!query_decode(q->arena, str_slice(piece, 0, eq < 0 ? piece.n : (size_t)eq),
+				  false, key) ||
+		    !query_decode(q->arena, eq < 0 ? STR_NULL : str_skip(piece, (size_t)eq + 1),
+				  false, value))
 			continue;
 		return true;
 	}

@@ -12,6 +12,11 @@ struct query {
 	struct arena *arena;
 };
 
+/*
+ * Decodes %XX and, but in a path, + to a blank; borrows what has nothing to decode.  False for an
+ * escape that is none: *out is as it came.
+ */
+bool query_decode(struct arena *a, struct str in, bool is_path, struct str *out);
 /* raw is borrowed; decoded keys and values are allocated in the arena. */
 void query_init(struct query *q, struct str raw, struct arena *a);
 /* The next parameter; pieces that are empty, hold `;` or do not decode are left out. */

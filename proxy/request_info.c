@@ -19,42 +19,6 @@ static bool is_control(unsigned char c)
 	return c < 0x20 || c == 0x7f;
 }
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Decodes %XX of the path; borrows it when there is nothing to decode. ERR_SYNTAX: bad escape. */
-static int path_decode(struct str s, struct arena *a, struct str *out)
-{
-	char *to;
-	size_t n = 0;
-
-	*out = s;
-	if (!s.n || !memchr(s.p, '%', s.n))
-		return 0;
-	to = arena_alloc(a, s.n);
-	for (size_t i = 0; i < s.n; i++) {
-		int high, low;
-
-		if (s.p[i] != '%') {
-			to[n++] = s.p[i];
-			continue;
-		}
-		high = i + 2 < s.n ? hex_value(s.p[i + 1]) : -1;
-		low = i + 2 < s.n ? hex_value(s.p[i + 2]) : -1;
-		if (high < 0 || low < 0)
-			return ERR_SYNTAX;
-		to[n++] = (char)(high << 4 | low);
-		i += 2;
-	}
-	*out = str_make(to, n);
-	return 0;
-}
-
 bool request_query_get(struct str raw_query, struct str key, struct arena *a, struct str *value)
 {
 	struct query q;
@@ -378,9 +342,8 @@ int request_info_resolve(struct str method, struct str target, struct arena *a,
 		out->raw_query = str_skip(path, (size_t)question + 1);
 		path.n = (size_t)question;
 	}
-	rc = path_decode(path, a, &at->path);
-	if (rc < 0)
-		return rc;
+	if (!query_decode(a, path, true, &at->path))
+		return ERR_SYNTAX;
 	path_split(at->path, &s);
 	if (s.n >= 3 && str_eq(s.v[0], STR("api")))
 		prefix = 2;

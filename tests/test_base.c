@@ -79,6 +79,21 @@ static void test_str_numbers_and_utf8(void)
 	ok(str_is_utf8(STR("\xe0\xa0\x80\xed\x9f\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf")));
 }
 
+static void test_str_percent_byte(void)
+{
+	int_is(str_percent_byte(STR("a%2F"), 1), '/');
+	int_is(str_percent_byte(STR("%fF"), 0), 0xff);
+	int_is(str_percent_byte(STR("%00"), 0), 0);
+	int_is(str_percent_byte(STR("%9a%Af"), 3), 0xaf);
+	int_is(str_percent_byte(STR("%2F"), 1), -1);
+	int_is(str_percent_byte(str_slice(STR("%2F"), 0, 2), 0), -1);
+	int_is(str_percent_byte(STR("%2"), 5), -1);
+	int_is(str_percent_byte(STR("%g0"), 0), -1);
+	int_is(str_percent_byte(STR("%0@"), 0), -1);
+	int_is(str_percent_byte(STR("%-1"), 0), -1);
+	int_is(str_percent_byte(STR_NULL, 0), -1);
+}
+
 static void test_list(void)
 {
 	struct list head, a, b, c, *node, *safe;
@@ -172,6 +187,7 @@ int main(void)
 		TAP(test_str_find_and_cut),
 		TAP(test_str_next),
 		TAP(test_str_numbers_and_utf8),
+		TAP(test_str_percent_byte),
 		TAP(test_list),
 		TAP(test_clocks),
 		TAP(test_random),
