@@ -27,5 +27,24 @@ def test_more_than_the_cap_is_unavailable(stack):
     wait_for(lambda: stack.ask(VERSION, "admin", proxy).status == 200, "the end of the watch")
 
 
+def test_an_answer_on_its_way_survives_the_end(stack):
+    """The process ends when all is written to the sockets, of which the client has read little."""
+    proxy = stack.start_proxy(name="ending")
+    client = stack.connect(proxy, "admin")
+    client.send("GET /_test/stream?bytes=400000&chunk=8192 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    equal(client.head()[0], 200)
+    wait_for(lambda: b"kube_authproxy_exchanges 0\n" in stack.health(proxy, "/metrics").body,
+             "the end of the exchange")
+    equal(proxy.stop(), 0)
+    body = b""
+    while True:
+        piece = client.chunk()
+        expect(piece is not None, "broken after", len(body), "bytes")
+        if not piece:
+            break
+        body += piece
+    equal(len(body), 400000)
+
+
 if __name__ == "__main__":
     harness.main(globals())
