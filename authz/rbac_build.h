@@ -16,8 +16,8 @@ struct build_table {
 	size_t used, cap;
 };
 
-/* Makes room for one more entry. */
-void build_table_reserve(struct build_table *t);
+/* Makes room for one more entry; the slot of that hash (it alone is compared) or a free one. */
+struct build_slot *build_table_slot(struct build_table *t, uint64_t hash);
 void build_table_fini(struct build_table *t);
 /* Slots for a table of `used` entries in an index. */
 uint32_t build_table_capacity(uint32_t used);

@@ -40,7 +40,8 @@ struct subjects_build {
 
 /* --- Tables and strings --- */
 
-void build_table_reserve(struct build_table *t)
+/* Makes room for one more entry. */
+static void build_table_reserve(struct build_table *t)
 {
 	struct build_table old = *t;
 
@@ -58,6 +59,17 @@ void build_table_reserve(struct build_table *t)
 		t->slots[at] = old.slots[i];
 	}
 	free(old.slots);
+}
+
+struct build_slot *build_table_slot(struct build_table *t, uint64_t hash)
+{
+	size_t at;
+
+	build_table_reserve(t);
+	at = hash & (t->cap - 1);
+	while (t->slots[at].value && t->slots[at].hash != hash)
+		at = (at + 1) & (t->cap - 1);
+	return &t->slots[at];
 }
 
 void build_table_fini(struct build_table *t)
@@ -101,19 +113,14 @@ static uint32_t add_error(struct rbac_build *b, struct str text)
 {
 	uint32_t sid = rbac_build_intern(b, text);
 	uint64_t hash = rbac_key_hash(sid);
-	struct build_table *t = &b->error_table;
-	size_t at;
+	struct build_slot *slot = build_table_slot(&b->error_table, hash);
 
-	build_table_reserve(t);
-	at = hash & (t->cap - 1);
-	while (t->slots[at].value && t->slots[at].hash != hash)
-		at = (at + 1) & (t->cap - 1);
-	if (!t->slots[at].value) {
+	if (!slot->value) {
 		rbac_pack_number(&b->errors, sid);
-		t->slots[at] = (struct build_slot){ hash, (uint32_t)(b->errors.n / sizeof(sid)) };
-		t->used++;
+		*slot = (struct build_slot){ hash, (uint32_t)(b->errors.n / sizeof(sid)) };
+		b->error_table.used++;
 	}
-	return t->slots[at].value - 1;
+	return slot->value - 1;
 }
 
 /* What resolving the reference would say (spec 11 section 4). */

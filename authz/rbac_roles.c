@@ -31,21 +31,16 @@ static const char *const common_verbs[] = {
 static struct rbac_term_slot *term_of(struct rbac_build *b, uint32_t sid, size_t length)
 {
 	uint64_t hash = rbac_key_hash(sid);
-	struct build_table *t = &b->term_table;
-	size_t at;
+	struct build_slot *slot = build_table_slot(&b->term_table, hash);
 
-	build_table_reserve(t);
-	at = hash & (t->cap - 1);
-	while (t->slots[at].value && t->slots[at].hash != hash)
-		at = (at + 1) & (t->cap - 1);
-	if (!t->slots[at].value) {
+	if (!slot->value) {
 		strbuf_add(&b->term_drafts, &(struct rbac_term_slot){ .sid = sid },
 			   sizeof(struct rbac_term_slot));
-		t->slots[at] = (struct build_slot){ hash, (uint32_t)++t->used };
+		*slot = (struct build_slot){ hash, (uint32_t)++b->term_table.used };
 		if (length > b->term_longest)
 			b->term_longest = (uint32_t)length;
 	}
-	return (struct rbac_term_slot *)(void *)b->term_drafts.p + t->slots[at].value - 1;
+	return (struct rbac_term_slot *)(void *)b->term_drafts.p + slot->value - 1;
 }
 
 static uint32_t intern_term(struct rbac_build *b, struct str s)
