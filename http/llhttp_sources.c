@@ -1,27 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Where llhttp is no library (Debian ships its C sources in node-llhttp), they are compiled here
- * and in llhttp_api.c, in strict mode: the shipped header asks for the loose one.
+ * and in llhttp_api.c; see llhttp_build.h.
  */
 #include "config.h"
 
 #ifdef LLHTTP_FROM_SOURCES
 
-#define LLHTTP_STRICT_MODE 1
-
-#pragma GCC diagnostic ignored "-Wunused-parameter"
-#pragma GCC diagnostic ignored "-Wunused-variable"
-#pragma GCC diagnostic ignored "-Wunused-but-set-variable"
-#pragma GCC diagnostic ignored "-Wunused-function"
-#pragma GCC diagnostic ignored "-Wunused-label"
-#pragma GCC diagnostic ignored "-Wmissing-prototypes"
-#pragma GCC diagnostic ignored "-Wstrict-prototypes"
-#pragma GCC diagnostic ignored "-Wimplicit-fallthrough"
-#pragma GCC diagnostic ignored "-Wsign-compare"
-#pragma GCC diagnostic ignored "-Wpointer-arith"
-#pragma GCC diagnostic ignored "-Wincompatible-pointer-types"
-#pragma GCC diagnostic ignored "-Wshadow"
-#pragma GCC diagnostic ignored "-Wunknown-pragmas"
+#include "http/llhttp_build.h"
 
 #include "llhttp.c"
 
