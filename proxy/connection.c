@@ -150,7 +150,7 @@ void connections_abort(struct worker *w)
 		struct connection *c = container_of(node, struct connection, node);
 
 		if (c->h1) {
-			/* An idle one closes in good order: its last answer may still be on its way. */
+			/* In good order if idle: its last answer may still be on its way. */
 			h1_server_drain(c->h1);
 			h1_server_abort(c->h1, ERR_CANCELED);
 		} else {
