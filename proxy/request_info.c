@@ -82,10 +82,17 @@ static bool is_int64(struct str s)
 	return str_to_u64(s, &v) == 0 && v <= (uint64_t)INT64_MAX + negative;
 }
 
-static bool asks_for_watch(const struct list_parameter *watch)
+/*
+ * Go compares with strings.EqualFold, for which the long s (U+017F) is an s too, where all
+ * parameters parse, and with strings.ToLower, for which it is none, where they do not.
+ */
+static bool asks_for_watch(const struct list_parameter *watch, bool parsed)
 {
-	return watch->is_present && !str_eq(watch->value, STR("0")) &&
-		!str_eq_nocase(watch->value, STR("false"));
+	struct str v = watch->value;
+
+	if (parsed && v.n == 6 && str_eq(str_slice(v, 3, 5), STR("\xc5\xbf")))
+		return !str_eq_nocase(str_slice(v, 0, 3), STR("fal")) || (v.p[5] | 0x20) != 'e';
+	return watch->is_present && !str_eq(v, STR("0")) && !str_eq_nocase(v, STR("false"));
 }
 
 /* IsValidPathSegmentName of apimachinery. */
@@ -113,12 +120,13 @@ static void name_from_field_selector(struct attributes *at, const struct selecto
 static void resolve_list(struct attributes *at, const struct list_parameters *p,
 			 const struct selector *fields, const struct selector *labels)
 {
-	at->verb = asks_for_watch(&p->watch) ? STR("watch") : STR("list");
-	if (fields->unparsable || labels->unparsable ||
-	    (p->limit.is_present && !is_int64(p->limit.value)) ||
-	    (p->timeout_seconds.is_present && !is_int64(p->timeout_seconds.value)))
-		return;
-	name_from_field_selector(at, fields);
+	bool parsed = !fields->unparsable && !labels->unparsable &&
+		(!p->limit.is_present || is_int64(p->limit.value)) &&
+		(!p->timeout_seconds.is_present || is_int64(p->timeout_seconds.value));
+
+	at->verb = asks_for_watch(&p->watch, parsed) ? STR("watch") : STR("list");
+	if (parsed)
+		name_from_field_selector(at, fields);
 }
 
 /* Steps 5 to 7 of spec 01 section 4, for verbs that came from the method. */

@@ -231,6 +231,10 @@ static void test_list_parameters(void)
 		{ "fieldSelector=metadata.name=a%2525", "list", "" },
 		{ "fieldSelector=%zz&fieldSelector=metadata.name=b", "list", "b" },
 		{ "&&=x&fieldSelector=metadata.name=b&&", "list", "b" },
+		{ "watch=fal%C5%BFe", "list", "" },
+		{ "watch=FAL%C5%BFE", "list", "" },
+		{ "watch=fal%C5%BFx", "watch", "" },
+		{ "watch=fal%C5%BFe&limit=x", "watch", "" },
 	};
 	char target[256];
 
