@@ -281,11 +281,12 @@ static void ask(struct probe *p)
 {
 	strbuf_clear(&p->body);
 	p->status = 0;
-	p->asks_identity = p->identity != IDENTITY_PASSED;
 	loop_timer_arm(&p->timer, CHECK_TIMEOUT_MS);
 	if (p->h1 && (p->tls != snapshot_reader_get(&p->check->tls) ||
 		      !h1_client_is_usable(p->h1)))
 		close_connection(p);
+	/* Behind a new connection may be a server that was started with other flags. */
+	p->asks_identity = p->identity != IDENTITY_PASSED || !p->h1;
 	if (p->h1)
 		send_question(p);
 	else

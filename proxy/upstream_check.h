@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Checks each upstream server from the control thread, over a connection of its own: first that
- * identity passes whole (self_review.h), then its /readyz every CHECK_MS.  Keeps the health checks
- * upstream-identity and upstream, and the servers' up or down.
+ * identity passes whole (self_review.h), then its /readyz every CHECK_MS.  A connection that ended
+ * may mean that the server was started anew, so identity is tested on each new one.  Keeps the
+ * health checks upstream-identity and upstream, and the servers' up or down.
  */
 #ifndef PROXY_UPSTREAM_CHECK_H
 #define PROXY_UPSTREAM_CHECK_H

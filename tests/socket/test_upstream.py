@@ -5,6 +5,7 @@ import signal
 
 import harness
 from harness import equal, expect, wait_for
+from test_upstreams import api_server
 
 PODS = "/api/v1/namespaces/default/pods"
 
@@ -30,6 +31,20 @@ def test_a_request_comes_with_the_end_of_an_idle_connection(stack):
     equal((r.status, r.get("retry-after")), (503, "1"), r.body)
     stack.start_upstream()
     wait_for(lambda: c.request(PODS).status == 200, "the API server's return")
+
+
+def test_identity_is_tested_again_after_a_restart(stack):
+    port = harness.free_port()
+    server = api_server(stack, "first", port)
+    p = stack.start_proxy(name="restart", upstream_port=port)
+    server.kill()
+    server = api_server(stack, "again", port, without=["--requestheader-group-headers"])
+    wait_for(lambda: "set --requestheader-group-headers=X-Remote-Group" in p.log(), "the complaint")
+    r = stack.health(p, "/readyz?verbose")
+    expect(b"[-]upstream-identity failed: reason withheld\n" in r.body, r.body)
+    server.kill()
+    api_server(stack, "right", port)
+    wait_for(lambda: stack.is_ready(p), "readyz with the flag set")
 
 
 if __name__ == "__main__":
