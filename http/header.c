@@ -96,19 +96,31 @@ bool http_headers_has_token(const struct http_headers *h, struct str name, struc
 	return false;
 }
 
+static void mark_nominated(struct http_headers *h, struct str list)
+{
+	struct str piece;
+
+	while (str_next(&list, ',', &piece)) {
+		piece = str_trim(piece);
+		if (str_eq_nocase(piece, STR("connection")))
+			continue;
+		for (size_t i = 0; i < h->n; i++)
+			if (str_eq_nocase(h->v[i].name, piece))
+				h->v[i].name = STR_NULL;
+	}
+}
+
 /*
- * Marks before it removes: the Connection fields are read until the last field was judged, and a
- * Connection field that nominates itself does not disappear before the others were read.
+ * Marks before it removes: a Connection field that nominates itself does not disappear before the
+ * others were read.
  */
 static void remove_nominated(struct http_headers *h)
 {
-	const struct str connection = STR("connection");
 	size_t kept = 0;
 
 	for (size_t i = 0; i < h->n; i++)
-		if (!str_eq_nocase(h->v[i].name, connection) &&
-		    http_headers_has_token(h, connection, h->v[i].name))
-			h->v[i].name = STR_NULL;
+		if (str_eq_nocase(h->v[i].name, STR("connection")))
+			mark_nominated(h, h->v[i].value);
 	for (size_t i = 0; i < h->n; i++)
 		if (h->v[i].name.n)
 			h->v[kept++] = h->v[i];
