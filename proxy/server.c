@@ -89,6 +89,18 @@ static int open_socket(const char *host, uint16_t port, const char *flag, struct
 	return rc;
 }
 
+/* SO_REUSEPORT would share the port with another process without a word. */
+static int probe_port(const char *host, uint16_t port, const char *flag, struct problems *p)
+{
+	struct address a;
+
+	if (address_from_text(str_from(host), port, &a) || !listener_probe(&a))
+		return 0;
+	problems_add(p, NULL, 0, flag, "cannot listen on %s port %u: %s", host, (unsigned)port,
+		     strerror(errno));
+	return ERR_IO;
+}
+
 static int open_health_socket(const struct options *o, struct problems *p, int *fd)
 {
 	struct address bound;
@@ -98,22 +110,11 @@ static int open_health_socket(const struct options *o, struct problems *p, int *
 
 	if (rc)
 		return rc;
-	rc = open_socket(host, port, "health-bind-address", p, fd, &bound);
+	rc = probe_port(host, port, "health-bind-address", p);
+	if (!rc)
+		rc = open_socket(host, port, "health-bind-address", p, fd, &bound);
 	free(host);
 	return rc;
-}
-
-/* SO_REUSEPORT would share the port with another process without a word. */
-static int probe_port(const struct options *o, struct problems *p)
-{
-	struct address a;
-
-	if (address_from_text(str_from(o->bind_address), (uint16_t)o->secure_port, &a) ||
-	    !listener_probe(&a))
-		return 0;
-	problems_add(p, NULL, 0, "secure-port", "cannot listen on %s port %u: %s", o->bind_address,
-		     (unsigned)o->secure_port, strerror(errno));
-	return ERR_IO;
 }
 
 /* One listening socket per worker on the same port; the first may choose it. */
@@ -123,7 +124,7 @@ static int open_workers(struct server *s, struct problems *p)
 	uint16_t port = (uint16_t)o->secure_port;
 	int health_fd = -1, fd, rc;
 
-	rc = probe_port(o, p);
+	rc = probe_port(o->bind_address, port, "secure-port", p);
 	if (!rc && o->health_bind_address)
 		rc = open_health_socket(o, p, &health_fd);
 	if (rc)

@@ -134,6 +134,17 @@ def test_an_address_that_is_not_ours(stack):
     expect("cannot listen on 192.0.2.1" in err, err)
 
 
+def test_a_port_that_is_taken(stack):
+    """A second process must not share it, though SO_REUSEPORT would let it."""
+    files(stack)
+    p = stack.proxy()
+    for flag, port in (("secure-port", p.port), ("health-bind-address", p.health_port)):
+        value = "%d" % port if flag == "secure-port" else "127.0.0.1:%d" % port
+        status, out, err = run(stack, "--%s=%s" % (flag, value))
+        equal((status, out), (1, ""), err)
+        expect(err.startswith("--%s: cannot listen on 127.0.0.1 port %d: " % (flag, port)), err)
+
+
 def test_check(stack):
     files(stack)
     equal(run(stack, "--check"), (0, "", ""))
