@@ -151,10 +151,14 @@ def test_identity_that_does_not_pass(stack):
             (names + "username-headers", [], names + "username-headers"),
             (names + "allowed-names", [names + "allowed-names=other"], names + "allowed-names"),
             (names + "client-ca-file", [names + "client-ca-file=" + stack.pki.path("other-ca.crt")],
-             names + "client-ca-file"))):
+             names + "client-ca-file"),
+            # The front-proxy certificate is jane's, whom the API server knows as a client.
+            ("?", [], "own certificate: set " + names + "username-headers=X-Remote-User"))):
         port = harness.free_port()
         server = api_server(stack, "wrong-%d" % n, port, *flags, without=[without])
-        p = alone(stack, "before-%d" % n, upstream_port=port, ready=False)
+        jane = ["--proxy-client-%s-file=%s" % (kind, stack.pki.path("jane." + end))
+                for kind, end in (("cert", "crt"), ("key", "key")) if without == "?"]
+        p = alone(stack, "before-%d" % n, *jane, upstream_port=port, ready=False)
         url = "upstream https://127.0.0.1:%d: " % port
         wait_for(lambda: url in p.log(), "the complaint")
         line = [text for text in p.log().splitlines() if url in text][0]
