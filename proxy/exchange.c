@@ -53,7 +53,8 @@ static void run_steps(struct exchange *x)
 void exchange_resume(struct exchange *x)
 {
 	CHECK_MAGIC(x, EXCHANGE_MAGIC);
-	run_steps(x);
+	if (!x->head_sent)	/* else the deadline answered meanwhile */
+		run_steps(x);
 }
 
 static void resume_callback(void *arg)
@@ -201,7 +202,6 @@ static enum step_result step_authenticate(struct exchange *x)
 	result = authn_chain_run(&x->authn);
 	if (result == AUTHN_PENDING)
 		return wait_holding(x, &x->authn.config->snapshot);
-	release_held(x);
 	if (result != AUTHN_ACCEPT) {
 		if (x->authn.errors.n && log_is_verbose(1))
 			log_write(LOG_ERROR, __FILE__, __LINE__,
@@ -209,6 +209,7 @@ static enum step_result step_authenticate(struct exchange *x)
 				  LOG_STR("err", strbuf_str(&x->authn.errors)) }, 1);
 		return exchange_answer_unauthorized(x);
 	}
+	release_held(x);
 	connection_authenticated(x->client->connection);
 	x->user = x->authn.user;
 	x->info.attributes.user = &x->user;

@@ -73,10 +73,14 @@ int worker_start(struct worker *w)
 	return w->started ? 0 : ERR_IO;
 }
 
+/* An idle worker, too, lets go of snapshots that were replaced. */
 static void heartbeat(void *arg)
 {
 	struct worker *w = arg;
 
+	worker_authn(w);
+	worker_policy(w);
+	snapshot_reader_get(&w->tls);
 	atomic_store_explicit(&w->heartbeat_us, clock_monotonic_us(w->server->clock),
 			      memory_order_relaxed);
 }
