@@ -35,6 +35,7 @@ struct control {
 	struct user own;			/* whom our own requests run as */
 	struct str *own_groups;			/* owned */
 	struct loop_timer tick, reload;
+	int64_t pinged_us;			/* monotonic: when the workers were last pinged */
 	bool changed[PARTS];
 };
 
@@ -182,11 +183,14 @@ static void watch_files(struct control *c)
 		watch_file(c, o->cluster_state, on_manifest);
 }
 
-/* True when every worker answered a ping lately. */
+/*
+ * True when every worker answered the last ping or one lately before it: how long ago that was says
+ * nothing, since this thread may have been busy, or the process stopped.
+ */
 static bool workers_are_alive(struct control *c)
 {
 	struct server *s = c->server;
-	int64_t oldest = clock_monotonic_us(s->clock) - WORKER_STUCK_MS * INT64_C(1000);
+	int64_t oldest = c->pinged_us - WORKER_STUCK_MS * INT64_C(1000);
 
 	for (size_t i = 0; i < s->worker_count; i++)
 		if (atomic_load(&s->workers[i]->heartbeat_us) < oldest)
@@ -201,6 +205,7 @@ static void on_tick(struct loop_timer *t)
 	bool alive = workers_are_alive(c);
 
 	health_set(&s->health, HEALTH_WORKERS, alive);
+	c->pinged_us = clock_monotonic_us(s->clock);
 	for (size_t i = 0; i < s->worker_count; i++)
 		worker_ping(s->workers[i]);
 #ifdef HAVE_SYSTEMD
@@ -248,6 +253,7 @@ struct control *control_new(struct server *s)
 	struct control *c = xcalloc(1, sizeof(*c));
 
 	c->server = s;
+	c->pinged_us = clock_monotonic_us(s->clock);
 	c->loop = loop_new(s->clock);
 	c->pool = upstream_pool_new(c->loop, s->upstreams, 64);
 	set_own_user(c);

@@ -14,7 +14,6 @@
 #define POOL_IDLE_MS 75000
 #define POOL_IDLE_MAX 128	/* idle connections kept per server and class */
 #define POOL_SWEEP_MS 5000
-#define POOL_OPEN_TIMEOUT_MS 10000	/* until a stream is ready, over all servers tried */
 
 struct upstream_pool;
 
