@@ -233,8 +233,12 @@ static void upstream_on_head(void *user, struct http_message *m, bool end)
 	x->status = m->status;
 	tidy_response(x, m);
 	x->client->ops->send_head(x->client, m, end);
-	if (end)
-		upstream_finished(x);
+	if (!end)
+		return;
+	/* A HEAD of what streams: the server may serve it on, and would let the next one wait. */
+	if (x->info.long_running)
+		x->upstream->ops->close_after(x->upstream);
+	upstream_finished(x);
 }
 
 static void upstream_on_body(void *user, const void *p, size_t n)

@@ -47,5 +47,21 @@ def test_identity_is_tested_again_after_a_restart(stack):
     wait_for(lambda: stack.is_ready(p), "readyz with the flag set")
 
 
+def test_the_connection_of_a_head_of_a_watch_is_not_used_again(stack):
+    """Go's server goes on with the watch behind the head, and others would wait for its end."""
+    port = harness.free_port()
+    api_server(stack, "watched", port)
+    p = stack.start_proxy("--workers=1", name="head", upstream_port=port)
+    c = stack.connect(p, "admin")
+    first = c.request("/_test/echo").json()
+    equal(c.request(PODS, "HEAD").status, 200)
+    second = c.request("/_test/echo").json()
+    equal((second["connection"], second["requestOnConnection"]),
+          (first["connection"], first["requestOnConnection"] + 2), "a list is over with its head")
+    equal(c.request(PODS + "?watch=1", "HEAD").status, 200)
+    third = c.request("/_test/echo").json()
+    expect(third["connection"] != first["connection"], third)
+
+
 if __name__ == "__main__":
     harness.main(globals())
