@@ -18,6 +18,7 @@
 
 #define H1_HEAD_TIMEOUT_MS 32000	/* handshake or previous response to the end of the head */
 #define H1_IDLE_TIMEOUT_MS 90000
+#define H1_SEND_TIMEOUT_MS 60000	/* without a byte taken of an answer that is complete */
 #define H1_PIPELINE_MAX (64 * 1024)	/* bytes read ahead while a response is pending */
 #define H1_HEADERS_MAX 2000		/* header fields in one head */
 #define H1_DISCARD_MAX (256 * 1024)	/* request body read off after an early answer, as Go */

@@ -41,7 +41,7 @@ struct h1_server {
 	struct strbuf ahead;		/* owned: pipelined bytes, at most H1_PIPELINE_MAX */
 	struct loop_task flush_task;
 	struct loop_task next_task;
-	struct loop_timer timer;	/* head, idle, discarding; none during an exchange */
+	struct loop_timer timer;	/* head, idle, discarding; at the end of an exchange */
 	bool is_open;			/* the handshake is done */
 	bool is_draining;
 	bool is_paused;			/* reading */
@@ -186,12 +186,16 @@ static void server_flush(struct h1_server *c)
 		close_connection(c, rc, true);
 		return;
 	}
-	if (!h1_out_is_empty(&c->out))
+	if (!h1_out_is_empty(&c->out)) {
+		if (c->send_ended && (wrote || !c->timer.armed))
+			arm_timer(c, H1_SEND_TIMEOUT_MS);
 		return;
+	}
 	if (c->close_when_sent) {
 		c->close_when_sent = false;
 		close_softly(c);
 	} else if (c->send_ended) {
+		loop_timer_cancel(&c->timer);
 		end_exchange(c, ERR_OK);
 	}
 }
@@ -730,7 +734,8 @@ static void on_timer(struct loop_timer *t)
 	struct h1_server *c = container_of(t, struct h1_server, timer);
 
 	CHECK_MAGIC(c, H1_SERVER_MAGIC);
-	close_connection(c, ERR_TIMEOUT, false);
+	/* An answer that was not taken whole must not look as if it were. */
+	close_connection(c, ERR_TIMEOUT, !h1_out_is_empty(&c->out));
 }
 
 struct h1_server *h1_server_new(struct loop *l, struct stream *s,

@@ -503,6 +503,43 @@ static void test_slow_reader(void)
 	end();
 }
 
+/* The clock goes on, and the peer reads nothing. */
+static void pass_ms(int64_t ms)
+{
+	clock_fake_advance(&peer_clock, ms * 1000);
+	loop_turn(peer_loop, 0);
+	loop_turn(peer_loop, 0);
+}
+
+/* Who does not take the end of an answer is not waited for without end. */
+static void test_stalled_reader(void)
+{
+	static char block[HTTP_WINDOW];
+	size_t total = 0;
+
+	begin(HOLD);
+	send_text("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+	head(200, -1, false);
+	while (total - t.sent < HTTP_WINDOW && total < 64 * sizeof(block)) {
+		t.s->ops->send_body(t.s, block, sizeof(block));
+		total += sizeof(block);
+		loop_turn(peer_loop, 0);
+	}
+	strbuf_clear(&t.log);
+	pass_ms(10 * H1_SEND_TIMEOUT_MS);
+	log_is("");			/* more may be coming: the user's matter */
+	t.s->ops->send_body(t.s, block, sizeof(block));
+	t.s->ops->send_end(t.s, NULL);
+	pass_ms(0);
+	pass_ms(H1_SEND_TIMEOUT_MS - 1);
+	log_is("");
+	pass_ms(2);
+	log_is("closed -6;");
+	peer_settle(&t.peer);
+	ok(t.peer.saw_reset);
+	end();
+}
+
 static void test_wrong_lengths_break(void)
 {
 	for (int longer = 0; longer < 2; longer++) {
@@ -856,6 +893,7 @@ int main(void)
 		TAP(test_early_answer_to_much),
 		TAP(test_window_stops_reading),
 		TAP(test_slow_reader),
+		TAP(test_stalled_reader),
 		TAP(test_wrong_lengths_break),
 		TAP(test_client_gone),
 		TAP(test_client_gone_in_body),
