@@ -255,7 +255,7 @@ struct control *control_new(struct server *s)
 	c->server = s;
 	c->pinged_us = clock_monotonic_us(s->clock);
 	c->loop = loop_new(s->clock);
-	c->pool = upstream_pool_new(c->loop, s->upstreams, 64);
+	c->pool = upstream_pool_new(c->loop, s->upstreams, 64, false);
 	set_own_user(c);
 	loop_timer_init(&c->tick, c->loop, on_tick);
 	loop_timer_init(&c->reload, c->loop, on_reload);

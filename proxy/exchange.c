@@ -109,7 +109,7 @@ static enum step_result step_request_info(struct exchange *x)
 	return result;
 }
 
-/* While draining, requests that are not long-running are refused (spec 00 row 12). */
+/* While draining, what still comes on open connections is refused (spec 00 row 12). */
 static enum step_result step_shutdown(struct exchange *x)
 {
 	static const struct status shutting_down = {
@@ -210,7 +210,8 @@ static enum step_result step_authenticate(struct exchange *x)
 		return exchange_answer_unauthorized(x);
 	}
 	release_held(x);
-	connection_authenticated(x->client->connection);
+	if (!user_has_group(&x->authn.user, STR(GROUP_UNAUTHENTICATED)))
+		connection_authenticated(x->client->connection);
 	x->user = x->authn.user;
 	x->info.attributes.user = &x->user;
 	authn_strip_credentials(&x->request->headers);

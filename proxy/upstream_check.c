@@ -113,11 +113,13 @@ static void judge_identity(struct probe *p, struct str own_name)
 		if (p->identity != IDENTITY_PASSED)
 			log_info("upstream %s: identity passes whole", p->server->url);
 		p->identity = IDENTITY_PASSED;
+		atomic_store(&p->server->trust, UPSTREAM_TRUSTED);
 		succeeded(p);
 	} else if (p->status >= 500 || p->status == 429) {
 		unreachable(p, why.p);
 	} else {
 		p->identity = IDENTITY_FAILED;
+		atomic_store(&p->server->trust, UPSTREAM_REFUSED);
 		failed(p, why.p);
 	}
 	strbuf_fini(&why);
@@ -145,8 +147,10 @@ static void on_end(void *user, const struct http_headers *trailers)
 	if (p->asks_identity) {
 		judge_identity(p, certificate_name(p, name, sizeof(name)));
 	} else if (p->status == 200) {
+		atomic_store(&p->server->not_ready, false);
 		succeeded(p);
 	} else {
+		atomic_store(&p->server->not_ready, true);
 		snprintf(name, sizeof(name), "/readyz answered %d", p->status);
 		unreachable(p, name);
 	}

@@ -34,6 +34,7 @@ struct upstream_pool {
 	struct pool_server *servers;		/* owned */
 	size_t next;				/* round robin */
 	size_t max;
+	bool carries_users;
 	struct list conns;			/* every struct conn */
 	struct loop_timer sweep;
 };
@@ -269,6 +270,17 @@ static int connect_to(struct upstream_pool *p, struct pool_server *s, struct htt
 	return 0;
 }
 
+/* A user's request goes nowhere but to a server that is known to take it for that user's. */
+static bool may_use(struct http_client_ticket *t, const struct pool_server *s)
+{
+	if (!t->pool->carries_users || upstream_server_is_trusted(s->upstream))
+		return true;
+	snprintf(t->text, sizeof(t->text), "%s: %s", s->upstream->url,
+		 atomic_load(&s->upstream->trust) == UPSTREAM_REFUSED ?
+		 "it does not take over the identity of users" : "it has not answered yet");
+	return false;
+}
+
 /*
  * Servers that are up come first; when none is, each is tried all the same.  False: none is left,
  * the waiter was told and the ticket is gone.
@@ -284,6 +296,8 @@ static bool try_next_server(struct http_client_ticket *t)
 		struct pool_server *s = &p->servers[(t->first + at) % n];
 		bool up = upstream_server_is_up(s->upstream, now);
 
+		if (!may_use(t, s))
+			continue;
 		/* The first round asks those that are up, the second the others. */
 		if (up == (at < n) && !connect_to(p, s, t))
 			return true;
@@ -300,7 +314,8 @@ static struct conn *find_idle(struct upstream_pool *p, enum http_client_class cl
 	for (size_t i = 0; i < p->set->count; i++) {
 		struct pool_server *s = &p->servers[(first + i) % p->set->count];
 
-		if (!upstream_server_is_up(s->upstream, now))
+		if (!upstream_server_is_up(s->upstream, now) ||
+		    (p->carries_users && !upstream_server_is_trusted(s->upstream)))
 			continue;
 		while (!list_is_empty(&s->idle[class])) {
 			struct conn *c = container_of(s->idle[class].next, struct conn, idle_node);
@@ -372,7 +387,8 @@ static void on_sweep(struct loop_timer *timer)
 	loop_timer_arm(timer, POOL_SWEEP_MS);
 }
 
-struct upstream_pool *upstream_pool_new(struct loop *l, struct upstream_set *set, size_t max)
+struct upstream_pool *upstream_pool_new(struct loop *l, struct upstream_set *set, size_t max,
+					bool carries_users)
 {
 	struct upstream_pool *p = xcalloc(1, sizeof(*p));
 
@@ -380,6 +396,7 @@ struct upstream_pool *upstream_pool_new(struct loop *l, struct upstream_set *set
 	p->client = (struct http_client){ .open = pool_open, .cancel = pool_cancel, .loop = l };
 	p->set = set;
 	p->max = max;
+	p->carries_users = carries_users;
 	snapshot_reader_init(&p->tls, &set->tls_slot);
 	p->servers = xcalloc(set->count, sizeof(*p->servers));
 	for (size_t i = 0; i < set->count; i++) {

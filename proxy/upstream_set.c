@@ -135,7 +135,13 @@ int upstream_server_address(struct upstream_set *s, struct upstream_server *u, s
 
 bool upstream_server_is_up(const struct upstream_server *u, int64_t now_us)
 {
-	return atomic_load_explicit(&u->down_until_us, memory_order_relaxed) <= now_us;
+	return atomic_load_explicit(&u->down_until_us, memory_order_relaxed) <= now_us &&
+	       !atomic_load_explicit(&u->not_ready, memory_order_relaxed);
+}
+
+bool upstream_server_is_trusted(const struct upstream_server *u)
+{
+	return atomic_load_explicit(&u->trust, memory_order_relaxed) == UPSTREAM_TRUSTED;
 }
 
 void upstream_server_failed(struct upstream_server *u, int64_t now_us, const char *why)

@@ -19,6 +19,13 @@
 #define UPSTREAM_DOWN_MIN_MS 500	/* a server that failed is left alone this long at first */
 #define UPSTREAM_DOWN_MAX_MS 10000	/* and this long at most; doubled per failure */
 
+/* Whether users' identities pass whole to a server (self_review.h). */
+enum upstream_trust {
+	UPSTREAM_UNTESTED,
+	UPSTREAM_TRUSTED,
+	UPSTREAM_REFUSED,
+};
+
 struct upstream_server {
 	char *url;			/* as given, for the log */
 	char *host;			/* name or literal */
@@ -31,6 +38,8 @@ struct upstream_server {
 	/* Up or down. */
 	atomic_int_fast64_t down_until_us;	/* monotonic; 0: up */
 	atomic_int failures;
+	atomic_bool not_ready;			/* its /readyz says no: the last one to be tried */
+	atomic_int trust;			/* enum upstream_trust, of the latest test */
 };
 
 struct upstream_set {
@@ -52,7 +61,10 @@ void upstream_set_free(struct upstream_set *s);
 
 /* An address to connect to, in turn; ERR_UNAVAILABLE when the name has none. */
 int upstream_server_address(struct upstream_set *s, struct upstream_server *u, struct address *out);
+/* Not left alone after a failure, and ready as far as is known. */
 bool upstream_server_is_up(const struct upstream_server *u, int64_t now_us);
+/* Only to a server that takes over identities whole may users' requests go. */
+bool upstream_server_is_trusted(const struct upstream_server *u);
 void upstream_server_failed(struct upstream_server *u, int64_t now_us, const char *why);
 void upstream_server_worked(struct upstream_server *u);
 bool upstream_set_has_up(const struct upstream_set *s, int64_t now_us);

@@ -44,7 +44,7 @@ struct worker *worker_new(struct server *s, int listen_fd, int health_fd)
 	w->listen_fd = listen_fd;
 	w->health_fd = health_fd;
 	w->pool = upstream_pool_new(w->loop, s->upstreams,
-				    (size_t)s->options->upstream_max_connections);
+				    (size_t)s->options->upstream_max_connections, true);
 	snapshot_reader_init(&w->tls, &s->tls_slot);
 	snapshot_reader_init(&w->authn, &s->authn_slot);
 	snapshot_reader_init(&w->policy, &s->policy_slot);

@@ -2,12 +2,14 @@
 
 // apiserver-tools holds what the real-server test tier runs: etcd,
 // kube-apiserver and kubectl, one of them per process. The first argument
-// says which one; everything behind it is passed on unchanged.
+// says which one, or the name it is started by (a symbolic link); everything
+// else is passed on unchanged.
 package main
 
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"go.etcd.io/etcd/server/v3/etcdmain"
 	"k8s.io/component-base/cli"
@@ -26,11 +28,13 @@ func usage() {
 // Each program reads os.Args itself, so the name that chose it takes the
 // place of the binary's own.
 func main() {
-	if len(os.Args) < 2 {
+	if filepath.Base(os.Args[0]) == "apiserver-tools" {
+		os.Args = os.Args[1:]
+	}
+	if len(os.Args) == 0 {
 		usage()
 	}
-	os.Args = os.Args[1:]
-	switch os.Args[0] {
+	switch filepath.Base(os.Args[0]) {
 	case "etcd":
 		etcdmain.Main(os.Args)
 	case "kube-apiserver":
