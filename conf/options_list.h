@@ -98,7 +98,7 @@ OPTION(UPSTREAM, "upstream-user", STRING, upstream_user, "system:kube-authproxy"
        "The user as whom the proxy itself lists and watches at the upstream.")
 OPTION(UPSTREAM, "upstream-groups", STRINGS, upstream_groups, "system:masters", "names",
        "The groups of --upstream-user.")
-OPTION(UPSTREAM, "upstream-max-connections", INT, upstream_max_connections, "256", "int",
+OPTION(UPSTREAM, "upstream-max-connections", INT, upstream_max_connections, "20000", "int",
        "How many connections a worker keeps to one upstream server at most.")
 
 /* Process */

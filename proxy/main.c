@@ -26,15 +26,19 @@ static void notify(const char *state)
 #endif
 }
 
-/* Every connection is two descriptors: take what the hard limit gives. */
-static void raise_descriptor_limit(void)
+/* A request may hold two descriptors: take what the hard limit gives, and say if it is short. */
+static void raise_descriptor_limit(const struct options *o)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == limit.rlim_max)
+	if (getrlimit(RLIMIT_NOFILE, &limit))
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max / 2 < (rlim_t)o->max_connections)
+		log_warning("The limit of %llu descriptors is short of two for each of "
+			    "--max-connections=%lld", (unsigned long long)limit.rlim_max,
+			    (long long)o->max_connections);
 }
 
 /* Threads start with these blocked; main waits for them alone. */
@@ -91,7 +95,6 @@ static int serve(const struct options *o, struct problems *p)
 	struct server *s;
 
 	block_signals(&signals);
-	raise_descriptor_limit();
 	s = server_new(o, p);
 	if (!s)
 		return report(p);
@@ -104,6 +107,7 @@ static int serve(const struct options *o, struct problems *p)
 		server_free(s);
 		return report(p);
 	}
+	raise_descriptor_limit(o);
 	log_info("Serving securely on %s port %u with %zu workers", o->bind_address,
 		 (unsigned)server_port(s), s->worker_count);
 	notify("READY=1");

@@ -184,7 +184,7 @@ void server_drain(struct server *s)
 	for (size_t i = 0; i < s->worker_count; i++)
 		worker_close_listeners(s->workers[i]);
 	atomic_store(&s->draining, true);
-	until = clock_monotonic_us(s->clock) + SERVER_DRAIN_MAX_MS * INT64_C(1000);
+	until = clock_monotonic_us(s->clock) + s->options->request_timeout_ms * INT64_C(1000);
 	while (atomic_load(&s->exchanges) && clock_monotonic_us(s->clock) < until)
 		sleep_ms(20);
 }

@@ -21,9 +21,6 @@ struct control;
 
 /* Connections that have not yet had a request pass authentication, over all workers. */
 #define SERVER_UNAUTHENTICATED_MAX 4096
-/* How long running requests are waited for at the end (spec 09 section 2). */
-#define SERVER_DRAIN_MAX_MS 60000
-
 struct server {
 	const struct options *options;		/* borrowed, constant */
 	const struct clock *clock;
@@ -56,7 +53,10 @@ int server_start(struct server *s, struct problems *p);
 uint16_t server_port(const struct server *s);
 /* SIGHUP: look at every file now. */
 void server_reload(struct server *s);
-/* SIGTERM: stops taking requests and waits for the running ones, as spec 09 section 2. Blocking. */
+/*
+ * SIGTERM: stops taking requests and waits for the running ones, watches included, but not longer
+ * than --request-timeout (spec 09 section 2).  Blocking.
+ */
 void server_drain(struct server *s);
 /* Which files authentication reads. */
 struct authn_sources server_authn_sources(const struct options *o);

@@ -63,6 +63,7 @@ struct conn {
 	struct h1_client *h1;			/* owned afterwards */
 	struct snapshot *tls;			/* owned reference: the context it was made with */
 	struct http_client_ticket *ticket;	/* who waits for it, or NULL */
+	bool kept_session;			/* its TLS session was taken for the next connection */
 };
 
 static struct snapshot *current_tls(struct upstream_pool *p)
@@ -85,10 +86,11 @@ static void conn_free(void *arg)
 static void keep_session(struct conn *c)
 {
 	struct pool_server *s = c->server;
-	SSL_SESSION *session = s->session_tls == c->tls ? NULL : h1_client_session(c->h1);
+	SSL_SESSION *session = c->kept_session ? NULL : h1_client_session(c->h1);
 
 	if (!session)
 		return;
+	c->kept_session = true;
 	SSL_SESSION_free(s->session);
 	snapshot_release(s->session_tls);
 	s->session = session;
