@@ -20,6 +20,8 @@
 #define H1_IDLE_TIMEOUT_MS 90000
 #define H1_SEND_TIMEOUT_MS 60000	/* without a byte taken of an answer that is complete */
 #define H1_PIPELINE_MAX (64 * 1024)	/* bytes read ahead while a response is pending */
+#define H1_HEADS_MAX (64 * 1024 * 1024)	/* incomplete heads above H1_HEAD_SMALL, whole process */
+#define H1_HEAD_SMALL (16 * 1024)
 #define H1_HEADERS_MAX 2000		/* header fields in one head */
 #define H1_DISCARD_MAX (256 * 1024)	/* request body read off after an early answer, as Go */
 

@@ -13,6 +13,7 @@
 #include "http/h1.h"
 
 #include <openssl/ssl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -57,6 +58,7 @@ struct h1_server {
 	bool head_sent, send_ended;
 	bool is_head, is_http10, wants_trailers, continue_pending;
 	bool is_chunked, has_no_body, close_after;
+	size_t head_share;		/* of head_bytes */
 	int64_t left;			/* body bytes owed by Content-Length, -1: not counted */
 	size_t unconsumed;		/* request body bytes in the user's hands */
 	uint64_t received;		/* request body bytes so far */
@@ -74,11 +76,15 @@ static struct h1_server *server_of(struct http_stream *s)
 
 /* ---- the end of a connection ---- */
 
+/* Bytes of large incomplete heads in the whole process: nobody needs to be known to send one. */
+static atomic_size_t head_bytes;
+
 static void server_free(void *what)
 {
 	struct h1_server *c = what;
 
 	CHECK_MAGIC(c, H1_SERVER_MAGIC);
+	atomic_fetch_sub_explicit(&head_bytes, c->head_share, memory_order_relaxed);
 	if (c->connection.auth_cache_free)
 		c->connection.auth_cache_free(c->connection.auth_cache);
 	h1_reader_fini(&c->reader);
@@ -348,6 +354,19 @@ static bool input_step(struct h1_server *c, struct str *in)
 	return c->stream && c->reader.phase != H1_COMPLETE;
 }
 
+/* Keeps the count up to date with this connection's share; false beyond the budget. */
+static bool account_head(struct h1_server *c, size_t n)
+{
+	size_t share = n > H1_HEAD_SMALL ? n : 0, total;
+
+	if (share == c->head_share)
+		return true;
+	total = atomic_fetch_add_explicit(&head_bytes, share - c->head_share,
+					  memory_order_relaxed) + share - c->head_share;
+	c->head_share = share;
+	return total <= H1_HEADS_MAX;
+}
+
 static void server_input(struct h1_server *c, struct str in)
 {
 	while (c->reader.phase != H1_COMPLETE && input_step(c, &in))
@@ -356,6 +375,10 @@ static void server_input(struct h1_server *c, struct str in)
 		return;
 	if (in.n && c->reader.phase == H1_COMPLETE)
 		strbuf_add_str(&c->ahead, in);
+	if (!account_head(c, c->reader.phase == H1_HEAD ? c->reader.pending.n : 0)) {
+		close_connection(c, ERR_LIMIT, true);
+		return;
+	}
 	if (c->reader.phase == H1_HEAD && c->reader.pending.n &&
 	    (!c->timer.armed || c->timer_is_idle))
 		arm_timer(c, H1_HEAD_TIMEOUT_MS);

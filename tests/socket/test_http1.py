@@ -369,6 +369,33 @@ def test_slow_server_stops_the_upload(stack):
     c.close()
 
 
+def test_large_incomplete_heads_have_a_budget(stack):
+    """One byte short of a megabyte is allowed, a hundred times that at once is not."""
+    p = proxy(stack)
+    before = rss(p)
+    held = [raw(stack, None) for _ in range(100)]
+    cut = 0
+    for c in held:
+        try:
+            c.send("GET / HTTP/1.1\r\nHost: x\r\nX-A: " + "a" * 1000000)
+        except OSError:
+            cut += 1
+    wait_for(lambda: rss(p) - before < 300000, "bounded memory")
+    equal(raw(stack).request(PODS).status, 200, "others are served")
+    held[0].send("\r\n\r\n")
+    equal(held[0].response().status, 403, "who was within it is served")
+    ended = 0
+    for c in held[1:]:
+        c.socket.settimeout(0.05)
+        try:
+            ended += not c.fill()
+        except (TimeoutError, socket.timeout):
+            pass
+    expect(20 < ended + cut < 60, "beyond it connections end:", ended, cut)
+    for c in held:
+        c.close()
+
+
 def test_drain(stack):
     """SIGTERM: readyz fails, a running request completes, exit status 0."""
     p = stack.start_proxy("--shutdown-delay-duration=1s", name="draining")
