@@ -63,7 +63,7 @@ struct conn {
 	struct h1_client *h1;			/* owned afterwards */
 	struct snapshot *tls;			/* owned reference: the context it was made with */
 	struct http_client_ticket *ticket;	/* who waits for it, or NULL */
-	bool kept_session;			/* its TLS session was taken for the next connection */
+	bool kept_session;			/* the pool has its TLS session */
 };
 
 static struct snapshot *current_tls(struct upstream_pool *p)
