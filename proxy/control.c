@@ -35,6 +35,7 @@ struct control {
 	struct user own;			/* whom our own requests run as */
 	struct str *own_groups;			/* owned */
 	struct loop_timer tick, reload;
+	int64_t warned_s;			/* when the end of our certificate was last announced */
 	int64_t pinged_us;			/* monotonic: when the workers were last pinged */
 	bool changed[PARTS];
 };
@@ -90,6 +91,7 @@ static void reload_upstream(struct control *c)
 		snapshot_slot_publish(&c->server->upstreams->tls_slot,
 				      tls_client_context_snapshot(t));
 		upstream_check_again(c->check);
+		c->warned_s = 0;
 		reloaded("front-proxy certificate");
 	} else {
 		reload_failed("front-proxy certificate", &p);
@@ -198,6 +200,25 @@ static bool workers_are_alive(struct control *c)
 	return true;
 }
 
+/* When it ends every user gets 401 upstream (peers, trap 4): say so in time, now and then. */
+static void warn_of_expiry(struct control *c)
+{
+	struct snapshot_slot *slot = &c->server->upstreams->tls_slot;
+	int64_t now = clock_wall_us(c->server->clock) / 1000000, left;
+	struct snapshot_reader r;
+
+	if (now - c->warned_s < EXPIRY_REPEAT_S)
+		return;
+	c->warned_s = now;
+	snapshot_reader_init(&r, slot);
+	left = tls_client_context_not_after(
+		(struct tls_client_context *)(void *)snapshot_reader_get(&r)) - now;
+	snapshot_reader_fini(&r);
+	if (left < EXPIRY_WARNING_S)
+		log_warning("The certificate of --proxy-client-cert-file ends in %lld hours",
+			    (long long)(left / 3600));
+}
+
 static void on_tick(struct loop_timer *t)
 {
 	struct control *c = container_of(t, struct control, tick);
@@ -212,6 +233,7 @@ static void on_tick(struct loop_timer *t)
 	if (alive)
 		sd_notify(0, "WATCHDOG=1");
 #endif
+	warn_of_expiry(c);
 	loop_timer_arm(t, CONTROL_TICK_MS);
 }
 

@@ -10,6 +10,8 @@
 
 #define CONTROL_TICK_MS 1000
 #define WORKER_STUCK_MS 10000	/* without a heartbeat: the workers check fails */
+#define EXPIRY_WARNING_S (7 * 24 * 3600)	/* before the front-proxy certificate ends */
+#define EXPIRY_REPEAT_S 3600
 #define RELOAD_PAUSE_MS 200	/* files that belong together change one after the other */
 
 struct control *control_new(struct server *s);

@@ -63,5 +63,16 @@ def test_the_connection_of_a_head_of_a_watch_is_not_used_again(stack):
     expect(third["connection"] != first["connection"], third)
 
 
+def test_a_front_proxy_certificate_that_ends_soon_is_announced(stack):
+    if not stack.upstream:
+        stack.start_upstream()
+    pki = stack.pki
+    pki.cert("ending", "front-proxy-ca", "/CN=kube-authproxy", days="2")
+    p = stack.start_proxy("--proxy-client-cert-file=" + pki.path("ending.crt"),
+                          "--proxy-client-key-file=" + pki.path("ending.key"), name="ending")
+    wait_for(lambda: "--proxy-client-cert-file ends in 47 hours" in p.log(), "the warning")
+    expect("ends in" not in stack.proxy().log(), "one of 30 days is not announced")
+
+
 if __name__ == "__main__":
     harness.main(globals())
