@@ -10,11 +10,6 @@ static unsigned char lower(unsigned char c)
 	return c >= 'A' && c <= 'Z' ? (unsigned char)(c | 0x20) : c;
 }
 
-bool str_eq_nocase(struct str a, struct str b)
-{
-	return a.n == b.n && str_has_prefix_nocase(a, b);
-}
-
 bool str_has_prefix(struct str s, struct str prefix)
 {
 	return s.n >= prefix.n && (!prefix.n || !memcmp(s.p, prefix.p, prefix.n));

@@ -36,9 +36,16 @@ static inline bool str_eq(struct str a, struct str b)
 	return a.n == b.n && (!a.n || !memcmp(a.p, b.p, a.n));
 }
 
-bool str_eq_nocase(struct str a, struct str b);		/* ASCII case folding */
 bool str_has_prefix(struct str s, struct str prefix);
-bool str_has_prefix_nocase(struct str s, struct str prefix);
+bool str_has_prefix_nocase(struct str s, struct str prefix);	/* ASCII case folding */
+
+/* Most names that are compared differ in length or first letter: no call is made for those. */
+static inline bool str_eq_nocase(struct str a, struct str b)
+{
+	return a.n == b.n &&
+	       (!a.n || (!((a.p[0] ^ b.p[0]) & 0xdf) && str_has_prefix_nocase(a, b)));
+}
+
 bool str_has_suffix(struct str s, struct str suffix);
 int str_cmp(struct str a, struct str b);		/* order of bytes, shorter first */
 /* Position of the first c at or after `from`, or -1. */
