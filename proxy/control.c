@@ -35,7 +35,7 @@ struct control {
 	struct user own;			/* whom our own requests run as */
 	struct str *own_groups;			/* owned */
 	struct loop_timer tick, reload;
-	int64_t warned_s;			/* when the end of our certificate was last announced */
+	int64_t warned_s;			/* when the end of our certificate was announced */
 	int64_t pinged_us;			/* monotonic: when the workers were last pinged */
 	bool changed[PARTS];
 };
