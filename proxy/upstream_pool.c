@@ -417,15 +417,6 @@ struct http_client *upstream_pool_client(struct upstream_pool *p)
 	return &p->client;
 }
 
-size_t upstream_pool_size(const struct upstream_pool *p)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < p->set->count; i++)
-		n += p->servers[i].open;
-	return n;
-}
-
 void upstream_pool_free(struct upstream_pool *p)
 {
 	struct list *node, *safe;

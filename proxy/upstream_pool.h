@@ -24,7 +24,6 @@ struct upstream_pool;
 struct upstream_pool *upstream_pool_new(struct loop *l, struct upstream_set *set, size_t max,
 					bool carries_users);
 struct http_client *upstream_pool_client(struct upstream_pool *p);
-size_t upstream_pool_size(const struct upstream_pool *p);	/* open connections */
 void upstream_pool_free(struct upstream_pool *p);	/* aborts what is open */
 
 #endif
