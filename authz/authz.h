@@ -20,6 +20,7 @@ enum authz_decision {
 };
 
 struct rbac_index;	/* authz/rbac_index.h */
+struct node_graph;	/* authz/node_graph.h */
 
 /* Everything the authorizers read. */
 struct authz_policy {
@@ -27,6 +28,7 @@ struct authz_policy {
 	enum authorization_mode modes[AUTHORIZATION_MODES_MAX];
 	size_t mode_count;
 	struct rbac_index *rbac;	/* owned; NULL when RBAC is not configured */
+	const struct node_graph *graph;	/* borrowed, outlives every policy; NULL without Node */
 	uint64_t version;		/* counts up with each publication */
 };
 
@@ -48,6 +50,11 @@ struct authz_request {
 	struct str reason;	/* joined as spec 10 section 3 */
 	struct str error;	/* aggregate; not empty with NO_OPINION or DENY: answer 500 */
 	const char *authorizer;	/* who decided, for the log */
+	/*
+	 * The Node authorizer found no relation to an object that a pod bound a moment ago may
+	 * use: the graph may know better as soon as its watch has caught up.
+	 */
+	bool node_missed;
 	/* private to the chain: where it is and what it collected so far */
 	size_t step;
 	struct str reasons[AUTHORIZATION_MODES_MAX + 1], errors[AUTHORIZATION_MODES_MAX + 1];

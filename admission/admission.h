@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The admission chain (spec 20): which writes of an authorized request are refused, and what has to
+ * be added to one so that what was decided still holds when the upstream acts on it.
+ *
+ * A plugin is a function over what is known of the request.  What it lacks (the body, an object of
+ * the cluster, a decision of the authorizers) it asks for by returning ADMISSION_NEED with r->need;
+ * the caller brings it and runs the chain again from its beginning.  So there is no state between
+ * the runs but the inputs, the same code serves requests and test vectors, and no thread waits.
+ */
+#ifndef ADMISSION_ADMISSION_H
+#define ADMISSION_ADMISSION_H
+
+#include <jansson.h>
+
+#include "authz/authz.h"
+#include "http/message.h"
+#include "http/status.h"
+
+#define ADMISSION_BODY_MAX (3 * 1024 * 1024)	/* spec 22 section 1; 413 after it */
+#define ADMISSION_LOOKUPS_MAX 256		/* objects that one request may ask for */
+#define ADMISSION_TRIES_MAX 5			/* decisions of one request (spec 22 section 10) */
+
+enum admission_operation {
+	ADMISSION_NONE,			/* a read: no plugin is asked */
+	ADMISSION_CREATE, ADMISSION_UPDATE, ADMISSION_DELETE, ADMISSION_CONNECT,
+};
+
+enum admission_result {
+	ADMISSION_ALLOW,
+	ADMISSION_DENY,		/* r->status is the answer */
+	ADMISSION_NEED,		/* r->need */
+};
+
+enum admission_need {
+	ADMISSION_NEEDS_BODY,		/* all of it, or r->body_too_large */
+	ADMISSION_NEEDS_OBJECT,		/* r->lookups[r->lookup_count - 1], by a live read */
+	/* The upstream's answer to the same request with dryRun=All, into the last lookup. */
+	ADMISSION_NEEDS_DRY_RUN,
+	ADMISSION_NEEDS_DECISION,	/* r->questions[r->question_count - 1] */
+};
+
+struct admission_key {
+	struct str api_group, api_version, resource, namespace, name;
+};
+
+enum admission_lookup_state {
+	ADMISSION_WANTED, ADMISSION_FOUND, ADMISSION_MISSING,
+	ADMISSION_FAILED,	/* error: could not be read; refused or relayed, never guessed */
+};
+
+struct admission_lookup {
+	struct admission_key key;
+	bool dry_run;
+	enum admission_lookup_state state;
+	json_t *object;		/* FOUND: owned, as the upstream's JSON in that version */
+	int code;		/* of the upstream's answer; 0: none came */
+	/* FAILED: text; of a dry run that was refused: the body, relayed with code */
+	struct str error;
+};
+
+struct admission_question {
+	struct attributes attributes;
+	bool answered, allowed;
+	struct str error;
+};
+
+struct admission_plugin;
+
+/* Plugins in kube-apiserver's order (spec 20 section 4); immutable. */
+struct admission_chain {
+	const struct admission_plugin *v[4];
+	size_t n;
+};
+
+struct admission_request {
+	const struct admission_chain *chain;
+	const struct attributes *attributes;	/* of the authorized request; user included */
+	struct str method, query;		/* raw query, without '?' */
+	const struct http_headers *headers;	/* as they will be forwarded */
+	struct arena *arena;			/* texts of answers live here */
+	/*
+	 * A pod's node and uid from a cache; NULL, or false for an unknown pod: looked up.
+	 * struct node_graph behind it in the server.
+	 */
+	bool (*pod_node)(void *arg, struct str namespace, struct str name, struct str *node,
+			 struct str *uid);
+	void *pod_node_arg;
+
+	/* what was brought */
+	bool has_body, body_there, body_too_large;
+	struct str body;			/* borrowed from the caller until fini */
+	struct admission_lookup lookups[ADMISSION_LOOKUPS_MAX];
+	size_t lookup_count;
+	struct admission_question questions[8];
+	size_t question_count;
+
+	/* results */
+	enum admission_need need;
+	struct status status;			/* DENY */
+	bool raw_answer;			/* DENY: relay raw_code and raw_body instead */
+	int raw_code;
+	struct str raw_body;
+	/* ALLOW: what goes upstream differs from what came */
+	bool body_replaced;
+	struct strbuf new_body;			/* owned */
+	struct str new_content_type;		/* empty: as it is */
+	bool query_replaced;
+	struct str new_query;
+	/* ALLOW: a 409 means that the object moved: forget lookups, decide and send again */
+	bool again_on_conflict;
+
+	/* private to the chain */
+	json_t *body_tree, *old_tree, *new_tree, *dry_tree;	/* owned */
+	struct str require_uid, require_version;
+};
+
+struct admission_plugin {
+	const char *name;	/* "NodeRestriction" */
+	/* False when the request is none of its business: decided without a body. */
+	bool (*handles)(const struct admission_request *r, enum admission_operation op);
+	enum admission_result (*admit)(struct admission_request *r, enum admission_operation op);
+};
+
+extern const struct admission_plugin node_restriction_plugin;
+
+/*
+ * The plugins that the flags leave: enabled minus disabled, in kube-apiserver's order.  Names that
+ * kube-apiserver does not know, and ones in both lists, are the caller's to refuse before.
+ */
+void admission_chain_init(struct admission_chain *chain, const struct options *o);
+/* kube-apiserver's plugin names, and those that this build runs itself. */
+bool admission_plugin_is_known(struct str name);
+bool admission_plugin_is_ours(struct str name);
+
+/* Cheap: would any plugin look at this request? Else it need not be run at all. */
+bool admission_is_concerned(const struct admission_chain *chain, const struct attributes *a,
+			    struct str method);
+enum admission_result admission_run(struct admission_request *r);
+/* For another try after a conflict: what was looked up is forgotten, the body stays. */
+void admission_again(struct admission_request *r);
+void admission_request_fini(struct admission_request *r);
+
+#endif
