@@ -8,6 +8,7 @@
 #define AUTHZ_AUTHZ_H
 
 #include "authz/attributes.h"
+#include "authz/node_graph.h"
 #include "base/snapshot.h"
 #include "base/strbuf.h"
 #include "conf/options.h"
@@ -20,7 +21,23 @@ enum authz_decision {
 };
 
 struct rbac_index;	/* authz/rbac_index.h */
-struct node_graph;	/* authz/node_graph.h */
+
+/* kube-apiserver's feature gates that the Node authorizer looks at (spec 12 section 2). */
+struct node_gates {
+	bool service_account_tokens;	/* KubeletServiceAccountTokenForCredentialProviders: on */
+	bool pod_certificates;		/* PodCertificateRequest: off */
+};
+
+/* What a Node miss was about; the strings are the attributes' and the user's. */
+struct node_question {
+	enum node_object kind;
+	struct str namespace, name, node;
+};
+
+static inline bool node_question_ask(const struct node_graph *g, const struct node_question *q)
+{
+	return node_graph_related(g, q->kind, q->namespace, q->name, q->node);
+}
 
 /* Everything the authorizers read. */
 struct authz_policy {
@@ -29,12 +46,14 @@ struct authz_policy {
 	size_t mode_count;
 	struct rbac_index *rbac;	/* owned; NULL when RBAC is not configured */
 	const struct node_graph *graph;	/* borrowed, outlives every policy; NULL without Node */
+	struct node_gates node_gates;
 	uint64_t version;		/* counts up with each publication */
 };
 
 /*
  * A policy with these modes, all of them supported; takes rbac over (NULL: an index that is not
- * there yet has no opinion).  Given back with snapshot_release(&policy->snapshot).
+ * there yet has no opinion).  The gates are kube-apiserver 1.36's, the graph is for the caller to
+ * set (none: no object is related to a node).  Given back with snapshot_release(&policy->snapshot).
  */
 struct authz_policy *authz_policy_new(const enum authorization_mode *modes, size_t n,
 				      struct rbac_index *rbac);
@@ -55,6 +74,8 @@ struct authz_request {
 	 * use: the graph may know better as soon as its watch has caught up.
 	 */
 	bool node_missed;
+	struct node_question node_question;	/* of the miss */
+	bool node_refused;		/* the Node authorizer's table refused a node */
 	/* private to the chain: where it is and what it collected so far */
 	size_t step;
 	struct str reasons[AUTHORIZATION_MODES_MAX + 1], errors[AUTHORIZATION_MODES_MAX + 1];

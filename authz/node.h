@@ -11,7 +11,14 @@
  */
 bool node_of_user(const struct user *u, struct str *name);
 
-/* struct authz_ops.authorize; ALLOW or NO_OPINION, never an error. */
+/*
+ * struct authz_ops.authorize; ALLOW or NO_OPINION, never an error.  Sets r->node_missed and
+ * r->node_question on a miss that a just-bound pod may mend, r->node_refused on every refusal of
+ * the decision table.  The caller is a registered reader of the graph (base/rcu.h).
+ */
 enum authz_decision node_authorize(struct authz_request *r, struct str *reason, struct str *error);
+
+/* The line of a refusal, as kube-apiserver has one at verbosity 2. */
+void node_log_denial(const struct attributes *at);
 
 #endif
