@@ -66,7 +66,110 @@
 	FIELD(USERINFO_UID, 2, "authentication.v1.UserInfo", "uid") \
 	FIELD(USERINFO_GROUPS, 3, "authentication.v1.UserInfo", "groups") \
 	FIELD(USERINFO_EXTRA, 4, "authentication.v1.UserInfo", "extra") \
-	FIELD(EXTRAVALUE_ITEMS, 1, "authentication.v1.ExtraValue", "items")
+	FIELD(EXTRAVALUE_ITEMS, 1, "authentication.v1.ExtraValue", "items") \
+	FIELD(POD_METADATA, 1, "core.v1.Pod", "metadata") \
+	FIELD(POD_SPEC, 2, "core.v1.Pod", "spec") \
+	FIELD(POD_STATUS, 3, "core.v1.Pod", "status") \
+	FIELD(PODSPEC_VOLUMES, 1, "core.v1.PodSpec", "volumes") \
+	FIELD(PODSPEC_CONTAINERS, 2, "core.v1.PodSpec", "containers") \
+	FIELD(PODSPEC_SERVICE_ACCOUNT_NAME, 8, "core.v1.PodSpec", "serviceAccountName") \
+	FIELD(PODSPEC_NODE_NAME, 10, "core.v1.PodSpec", "nodeName") \
+	FIELD(PODSPEC_IMAGE_PULL_SECRETS, 15, "core.v1.PodSpec", "imagePullSecrets") \
+	FIELD(PODSPEC_INIT_CONTAINERS, 20, "core.v1.PodSpec", "initContainers") \
+	FIELD(PODSPEC_EPHEMERAL_CONTAINERS, 34, "core.v1.PodSpec", "ephemeralContainers") \
+	FIELD(PODSPEC_RESOURCE_CLAIMS, 39, "core.v1.PodSpec", "resourceClaims") \
+	FIELD(PODSTATUS_RESOURCE_CLAIM_STATUSES, 15, "core.v1.PodStatus", "resourceClaimStatuses") \
+	FIELD(PODSTATUS_EXTENDED_RESOURCE_CLAIM_STATUS, 18, "core.v1.PodStatus", \
+	      "extendedResourceClaimStatus") \
+	FIELD(PODRESOURCECLAIM_NAME, 1, "core.v1.PodResourceClaim", "name") \
+	FIELD(PODRESOURCECLAIM_CLAIM_NAME, 3, "core.v1.PodResourceClaim", "resourceClaimName") \
+	FIELD(PODRESOURCECLAIM_TEMPLATE_NAME, 4, "core.v1.PodResourceClaim", \
+	      "resourceClaimTemplateName") \
+	FIELD(PODRESOURCECLAIMSTATUS_NAME, 1, "core.v1.PodResourceClaimStatus", "name") \
+	FIELD(PODRESOURCECLAIMSTATUS_CLAIM_NAME, 2, "core.v1.PodResourceClaimStatus", \
+	      "resourceClaimName") \
+	FIELD(PODEXTENDEDCLAIMSTATUS_NAME, 2, "core.v1.PodExtendedResourceClaimStatus", \
+	      "resourceClaimName") \
+	FIELD(CONTAINER_ENV, 7, "core.v1.Container", "env") \
+	FIELD(CONTAINER_ENV_FROM, 19, "core.v1.Container", "envFrom") \
+	FIELD(EPHEMERALCONTAINER_COMMON, 1, "core.v1.EphemeralContainer", \
+	      "ephemeralContainerCommon") \
+	FIELD(ENVVAR_VALUE_FROM, 3, "core.v1.EnvVar", "valueFrom") \
+	FIELD(ENVVARSOURCE_CONFIG_MAP_KEY_REF, 3, "core.v1.EnvVarSource", "configMapKeyRef") \
+	FIELD(ENVVARSOURCE_SECRET_KEY_REF, 4, "core.v1.EnvVarSource", "secretKeyRef") \
+	FIELD(ENVFROMSOURCE_CONFIG_MAP_REF, 2, "core.v1.EnvFromSource", "configMapRef") \
+	FIELD(ENVFROMSOURCE_SECRET_REF, 3, "core.v1.EnvFromSource", "secretRef") \
+	FIELD(LOCALOBJECTREFERENCE_NAME, 1, "core.v1.LocalObjectReference", "name") \
+	FIELD(SECRETREFERENCE_NAME, 1, "core.v1.SecretReference", "name") \
+	FIELD(SECRETREFERENCE_NAMESPACE, 2, "core.v1.SecretReference", "namespace") \
+	FIELD(OBJECTREFERENCE_NAME, 3, "core.v1.ObjectReference", "name") \
+	FIELD(OBJECTREFERENCE_NAMESPACE, 2, "core.v1.ObjectReference", "namespace") \
+	FIELD(VOLUME_NAME, 1, "core.v1.Volume", "name") \
+	FIELD(VOLUME_SOURCE, 2, "core.v1.Volume", "volumeSource") \
+	FIELD(VOLUMESOURCE_SECRET, 6, "core.v1.VolumeSource", "secret") \
+	FIELD(VOLUMESOURCE_ISCSI, 8, "core.v1.VolumeSource", "iscsi") \
+	FIELD(VOLUMESOURCE_CLAIM, 10, "core.v1.VolumeSource", "persistentVolumeClaim") \
+	FIELD(VOLUMESOURCE_RBD, 11, "core.v1.VolumeSource", "rbd") \
+	FIELD(VOLUMESOURCE_FLEX_VOLUME, 12, "core.v1.VolumeSource", "flexVolume") \
+	FIELD(VOLUMESOURCE_CINDER, 13, "core.v1.VolumeSource", "cinder") \
+	FIELD(VOLUMESOURCE_CEPHFS, 14, "core.v1.VolumeSource", "cephfs") \
+	FIELD(VOLUMESOURCE_AZURE_FILE, 18, "core.v1.VolumeSource", "azureFile") \
+	FIELD(VOLUMESOURCE_CONFIG_MAP, 19, "core.v1.VolumeSource", "configMap") \
+	FIELD(VOLUMESOURCE_SCALEIO, 25, "core.v1.VolumeSource", "scaleIO") \
+	FIELD(VOLUMESOURCE_PROJECTED, 26, "core.v1.VolumeSource", "projected") \
+	FIELD(VOLUMESOURCE_STORAGEOS, 27, "core.v1.VolumeSource", "storageos") \
+	FIELD(VOLUMESOURCE_CSI, 28, "core.v1.VolumeSource", "csi") \
+	FIELD(VOLUMESOURCE_EPHEMERAL, 29, "core.v1.VolumeSource", "ephemeral") \
+	FIELD(SECRETVOLUMESOURCE_SECRET_NAME, 1, "core.v1.SecretVolumeSource", "secretName") \
+	FIELD(AZUREFILEVOLUMESOURCE_SECRET_NAME, 1, "core.v1.AzureFileVolumeSource", "secretName") \
+	FIELD(CEPHFSVOLUMESOURCE_SECRET_REF, 5, "core.v1.CephFSVolumeSource", "secretRef") \
+	FIELD(CINDERVOLUMESOURCE_SECRET_REF, 4, "core.v1.CinderVolumeSource", "secretRef") \
+	FIELD(FLEXVOLUMESOURCE_SECRET_REF, 3, "core.v1.FlexVolumeSource", "secretRef") \
+	FIELD(RBDVOLUMESOURCE_SECRET_REF, 7, "core.v1.RBDVolumeSource", "secretRef") \
+	FIELD(SCALEIOVOLUMESOURCE_SECRET_REF, 3, "core.v1.ScaleIOVolumeSource", "secretRef") \
+	FIELD(ISCSIVOLUMESOURCE_SECRET_REF, 10, "core.v1.ISCSIVolumeSource", "secretRef") \
+	FIELD(STORAGEOSVOLUMESOURCE_SECRET_REF, 5, "core.v1.StorageOSVolumeSource", "secretRef") \
+	FIELD(CSIVOLUMESOURCE_NODE_PUBLISH_SECRET_REF, 5, "core.v1.CSIVolumeSource", \
+	      "nodePublishSecretRef") \
+	FIELD(PVCVOLUMESOURCE_CLAIM_NAME, 1, "core.v1.PersistentVolumeClaimVolumeSource", \
+	      "claimName") \
+	FIELD(PROJECTEDVOLUMESOURCE_SOURCES, 1, "core.v1.ProjectedVolumeSource", "sources") \
+	FIELD(VOLUMEPROJECTION_SECRET, 1, "core.v1.VolumeProjection", "secret") \
+	FIELD(VOLUMEPROJECTION_CONFIG_MAP, 3, "core.v1.VolumeProjection", "configMap") \
+	FIELD(PV_METADATA, 1, "core.v1.PersistentVolume", "metadata") \
+	FIELD(PV_SPEC, 2, "core.v1.PersistentVolume", "spec") \
+	FIELD(PVSPEC_SOURCE, 2, "core.v1.PersistentVolumeSpec", "persistentVolumeSource") \
+	FIELD(PVSPEC_CLAIM_REF, 4, "core.v1.PersistentVolumeSpec", "claimRef") \
+	FIELD(PVSOURCE_RBD, 6, "core.v1.PersistentVolumeSource", "rbd") \
+	FIELD(PVSOURCE_ISCSI, 7, "core.v1.PersistentVolumeSource", "iscsi") \
+	FIELD(PVSOURCE_CINDER, 8, "core.v1.PersistentVolumeSource", "cinder") \
+	FIELD(PVSOURCE_CEPHFS, 9, "core.v1.PersistentVolumeSource", "cephfs") \
+	FIELD(PVSOURCE_FLEX_VOLUME, 12, "core.v1.PersistentVolumeSource", "flexVolume") \
+	FIELD(PVSOURCE_AZURE_FILE, 13, "core.v1.PersistentVolumeSource", "azureFile") \
+	FIELD(PVSOURCE_SCALEIO, 19, "core.v1.PersistentVolumeSource", "scaleIO") \
+	FIELD(PVSOURCE_STORAGEOS, 21, "core.v1.PersistentVolumeSource", "storageos") \
+	FIELD(PVSOURCE_CSI, 22, "core.v1.PersistentVolumeSource", "csi") \
+	FIELD(AZUREFILEPVSOURCE_SECRET_NAME, 1, "core.v1.AzureFilePersistentVolumeSource", \
+	      "secretName") \
+	FIELD(AZUREFILEPVSOURCE_SECRET_NAMESPACE, 4, "core.v1.AzureFilePersistentVolumeSource", \
+	      "secretNamespace") \
+	FIELD(CSIPVSOURCE_NODE_STAGE_SECRET_REF, 7, "core.v1.CSIPersistentVolumeSource", \
+	      "nodeStageSecretRef") \
+	FIELD(CSIPVSOURCE_NODE_PUBLISH_SECRET_REF, 8, "core.v1.CSIPersistentVolumeSource", \
+	      "nodePublishSecretRef") \
+	FIELD(CSIPVSOURCE_NODE_EXPAND_SECRET_REF, 10, "core.v1.CSIPersistentVolumeSource", \
+	      "nodeExpandSecretRef") \
+	FIELD(VOLUMEATTACHMENT_METADATA, 1, "storage.v1.VolumeAttachment", "metadata") \
+	FIELD(VOLUMEATTACHMENT_SPEC, 2, "storage.v1.VolumeAttachment", "spec") \
+	FIELD(VOLUMEATTACHMENTSPEC_NODE_NAME, 3, "storage.v1.VolumeAttachmentSpec", "nodeName") \
+	FIELD(RESOURCESLICE_METADATA, 1, "resource.v1.ResourceSlice", "metadata") \
+	FIELD(RESOURCESLICE_SPEC, 2, "resource.v1.ResourceSlice", "spec") \
+	FIELD(RESOURCESLICESPEC_NODE_NAME, 3, "resource.v1.ResourceSliceSpec", "nodeName") \
+	FIELD(PODCERTIFICATEREQUEST_METADATA, 1, "certificates.v1beta1.PodCertificateRequest", \
+	      "metadata") \
+	FIELD(PODCERTIFICATEREQUEST_SPEC, 2, "certificates.v1beta1.PodCertificateRequest", "spec") \
+	FIELD(PODCERTIFICATEREQUESTSPEC_NODE_NAME, 6, \
+	      "certificates.v1beta1.PodCertificateRequestSpec", "nodeName")
 
 enum codec_field {
 #define FIELD(id, number, message, member) id = (number),
