@@ -32,8 +32,6 @@ struct control {
 	struct file_watch *watch;		/* owned */
 	struct cluster_state *state;		/* owned */
 	struct upstream_check *check;		/* owned */
-	struct user own;			/* whom our own requests run as */
-	struct str *own_groups;			/* owned */
 	struct loop_timer tick, reload;
 	int64_t warned_s;			/* when the end of our certificate was announced */
 	int64_t pinged_us;			/* monotonic: when the workers were last pinged */
@@ -237,23 +235,6 @@ static void on_tick(struct loop_timer *t)
 	loop_timer_arm(t, CONTROL_TICK_MS);
 }
 
-/* Whom lists, watches and probes run as upstream; ordinary RBAC applies to it there. */
-static void set_own_user(struct control *c)
-{
-	const struct options *o = c->server->options;
-	size_t n = o->upstream_groups.n;
-
-	c->own_groups = xcalloc(n + 1, sizeof(struct str));
-	for (size_t i = 0; i < n; i++)
-		c->own_groups[i] = str_from(o->upstream_groups.v[i]);
-	c->own_groups[n] = STR(GROUP_AUTHENTICATED);
-	c->own = (struct user){
-		.name = str_from(o->upstream_user),
-		.groups = c->own_groups,
-		.group_count = n + 1,
-	};
-}
-
 static void *control_main(void *arg)
 {
 	struct control *c = arg;
@@ -262,8 +243,8 @@ static void *control_main(void *arg)
 
 	c->watch = file_watch_new(c->loop);
 	watch_files(c);
-	c->state = cluster_state_new(s, c->loop, client, &c->own);
-	c->check = upstream_check_new(c->loop, s->upstreams, &s->health, &c->own);
+	c->state = cluster_state_new(s, c->loop, client, &s->own);
+	c->check = upstream_check_new(c->loop, s->upstreams, &s->health, &s->own);
 	loop_timer_arm(&c->tick, CONTROL_TICK_MS);
 	loop_run(c->loop);
 	arena_thread_fini();
@@ -278,7 +259,6 @@ struct control *control_new(struct server *s)
 	c->pinged_us = clock_monotonic_us(s->clock);
 	c->loop = loop_new(s->clock);
 	c->pool = upstream_pool_new(c->loop, s->upstreams, 64, false);
-	set_own_user(c);
 	loop_timer_init(&c->tick, c->loop, on_tick);
 	loop_timer_init(&c->reload, c->loop, on_reload);
 	return c;
@@ -327,6 +307,5 @@ void control_free(struct control *c)
 		upstream_pool_free(c->pool);
 	}
 	loop_free(c->loop);
-	free(c->own_groups);
 	free(c);
 }

@@ -14,14 +14,6 @@
 
 static const struct http_stream_handler upstream_handler;
 
-/* Anonymous traffic has its own connections, since the upstream closes them (peers, trap 3). */
-static enum http_client_class class_of(const struct exchange *x)
-{
-	return str_eq(x->user.name, STR(USER_ANONYMOUS)) ||
-	       user_has_group(&x->user, STR(GROUP_UNAUTHENTICATED)) ?
-		HTTP_CLIENT_ANONYMOUS : HTTP_CLIENT_IDENTIFIED;
-}
-
 /* `<old>, <peer>` (spec 06 section 4): several lines of the client's become one. */
 static void append_forwarded_for(struct exchange *x, struct http_headers *h)
 {
@@ -128,7 +120,7 @@ static void open_upstream(struct exchange *x, bool fresh)
 	struct http_client *c = upstream_pool_client(x->worker->pool);
 	struct http_client_ticket *ticket = NULL;
 
-	c->open(c, class_of(x), fresh, &waiter, x, &ticket);
+	c->open(c, upstream_class_of(&x->user), fresh, &waiter, x, &ticket);
 	if (ticket)
 		x->ticket = ticket;
 }

@@ -58,6 +58,21 @@ static void load(struct server *s, struct problems *p)
 	load_policy(s, p);
 }
 
+static void set_own_user(struct server *s)
+{
+	const struct option_list *groups = &s->options->upstream_groups;
+
+	s->own_groups = xcalloc(groups->n + 1, sizeof(struct str));
+	for (size_t i = 0; i < groups->n; i++)
+		s->own_groups[i] = str_from(groups->v[i]);
+	s->own_groups[groups->n] = STR(GROUP_AUTHENTICATED);
+	s->own = (struct user){
+		.name = str_from(s->options->upstream_user),
+		.groups = s->own_groups,
+		.group_count = groups->n + 1,
+	};
+}
+
 struct server *server_new(const struct options *o, struct problems *p)
 {
 	struct server *s = xcalloc(1, sizeof(*s));
@@ -68,6 +83,7 @@ struct server *server_new(const struct options *o, struct problems *p)
 	snapshot_slot_init(&s->authn_slot);
 	snapshot_slot_init(&s->policy_slot);
 	health_init(&s->health);
+	set_own_user(s);
 	load(s, p);
 	if (!p->count)
 		return s;
@@ -201,5 +217,6 @@ void server_free(struct server *s)
 	snapshot_slot_fini(&s->tls_slot);
 	snapshot_slot_fini(&s->authn_slot);
 	snapshot_slot_fini(&s->policy_slot);
+	free(s->own_groups);
 	free(s);
 }

@@ -28,6 +28,9 @@ struct server {
 	struct snapshot_slot authn_slot;	/* struct authn_config */
 	struct snapshot_slot policy_slot;	/* struct authz_policy */
 	struct upstream_set *upstreams;		/* owned */
+	/* Whom our own requests run as upstream; ordinary RBAC applies to it there. */
+	struct user own;
+	struct str *own_groups;			/* owned */
 	struct health health;
 	atomic_bool draining;
 	atomic_size_t connections;		/* open client connections */

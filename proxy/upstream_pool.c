@@ -417,6 +417,13 @@ struct http_client *upstream_pool_client(struct upstream_pool *p)
 	return &p->client;
 }
 
+enum http_client_class upstream_class_of(const struct user *u)
+{
+	return str_eq(u->name, STR(USER_ANONYMOUS)) ||
+	       user_has_group(u, STR(GROUP_UNAUTHENTICATED)) ?
+		HTTP_CLIENT_ANONYMOUS : HTTP_CLIENT_IDENTIFIED;
+}
+
 void upstream_pool_free(struct upstream_pool *p)
 {
 	struct list *node, *safe;

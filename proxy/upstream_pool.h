@@ -8,6 +8,7 @@
 #ifndef PROXY_UPSTREAM_POOL_H
 #define PROXY_UPSTREAM_POOL_H
 
+#include "authn/user.h"
 #include "http/client.h"
 #include "proxy/upstream_set.h"
 
@@ -25,5 +26,7 @@ struct upstream_pool *upstream_pool_new(struct loop *l, struct upstream_set *set
 					bool carries_users);
 struct http_client *upstream_pool_client(struct upstream_pool *p);
 void upstream_pool_free(struct upstream_pool *p);	/* aborts what is open */
+/* Anonymous traffic has its own connections, since the upstream closes them (peers, trap 3). */
+enum http_client_class upstream_class_of(const struct user *u);
 
 #endif
