@@ -90,7 +90,7 @@ static bool is_configured(const struct authn_config *c)
 
 static enum authn_result authenticate(struct authn_request *r)
 {
-	const struct str *value = http_headers_get(r->headers, STR("Authorization"));
+	const struct str *value = http_field_get(r->headers, HTTP_AUTHORIZATION);
 	struct strbuf decoded = STRBUF_INIT;
 	enum authn_result result = AUTHN_NONE;
 	struct str name, password;

@@ -10,7 +10,6 @@
 #include "base/err.h"
 #include "base/utf8.h"
 
-#define PROTOCOL_HEADER STR("Sec-WebSocket-Protocol")
 #define EXTRA_SPACE_WARNING \
 	"299 - \"the provided Authorization header contains extra space before the bearer " \
 	"token, and is ignored\""
@@ -85,7 +84,7 @@ static bool is_configured(const struct authn_config *c)
 
 static enum authn_result authenticate_header(struct authn_request *r)
 {
-	const struct str *value = http_headers_get(r->headers, STR("Authorization"));
+	const struct str *value = http_field_get(r->headers, HTTP_AUTHORIZATION);
 	struct str token;
 	bool extra_space;
 
@@ -101,7 +100,7 @@ static enum authn_result authenticate_header(struct authn_request *r)
  */
 static enum authn_result look_at_header(struct authn_request *r)
 {
-	const struct str *value = http_headers_get(r->headers, STR("Authorization"));
+	const struct str *value = http_field_get(r->headers, HTTP_AUTHORIZATION);
 	bool extra_space = false;
 
 	if (value)
@@ -126,12 +125,12 @@ static bool contains_upgrade(struct str s)
 /* kube-apiserver's test: the first Upgrade field, and any Connection field. */
 static bool is_websocket(const struct http_headers *h)
 {
-	const struct str *upgrade = http_headers_get(h, STR("Upgrade"));
+	const struct str *upgrade = http_field_get(h, HTTP_UPGRADE);
 
 	if (!upgrade || !str_eq_nocase(*upgrade, STR("websocket")))
 		return false;
 	for (size_t i = 0; i < h->n; i++)
-		if (str_eq_nocase(h->v[i].name, STR("Connection")) &&
+		if (h->v[i].field == HTTP_CONNECTION &&
 		    contains_upgrade(h->v[i].value))
 			return true;
 	return false;
@@ -154,7 +153,7 @@ static bool next_element(struct elements *e, struct str *element)
 		}
 		e->inside = false;
 		while (e->field < e->h->n &&
-		       !str_eq_nocase(e->h->v[e->field].name, PROTOCOL_HEADER))
+		       e->h->v[e->field].field != HTTP_SEC_WEBSOCKET_PROTOCOL)
 			e->field++;
 		if (e->field == e->h->n)
 			return false;
@@ -239,8 +238,9 @@ void bearer_strip_protocols(struct http_headers *h)
 		strbuf_add_str(&rest, element);
 	}
 	if (bearers && others)
-		http_headers_set(h, PROTOCOL_HEADER, arena_str(h->arena, strbuf_str(&rest)));
+		http_field_set(h, HTTP_SEC_WEBSOCKET_PROTOCOL,
+			       arena_str(h->arena, strbuf_str(&rest)));
 	else if (bearers)
-		http_headers_remove(h, PROTOCOL_HEADER);
+		http_field_remove(h, HTTP_BIT(HTTP_SEC_WEBSOCKET_PROTOCOL));
 	strbuf_fini(&rest);
 }

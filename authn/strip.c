@@ -7,10 +7,8 @@
 /* Names are compared without case and exactly: X_Remote_User is another header. */
 void authn_strip_credentials(struct http_headers *h)
 {
-	http_headers_remove(h, STR("Authorization"));
-	http_headers_remove(h, STR("X-Remote-User"));
-	http_headers_remove(h, STR("X-Remote-Uid"));
-	http_headers_remove(h, STR("X-Remote-Group"));
-	http_headers_remove_prefix(h, STR("X-Remote-Extra-"));
+	http_field_remove(h, HTTP_BIT(HTTP_AUTHORIZATION) | HTTP_BIT(HTTP_X_REMOTE_USER) |
+			  HTTP_BIT(HTTP_X_REMOTE_UID) | HTTP_BIT(HTTP_X_REMOTE_GROUP) |
+			  HTTP_BIT(HTTP_X_REMOTE_EXTRA));
 	bearer_strip_protocols(h);
 }

@@ -157,6 +157,19 @@ int str_to_u64(struct str s, uint64_t *out)
 	return 0;
 }
 
+size_t u64_text(uint64_t v, char out[static U64_TEXT_MAX])
+{
+	char digits[U64_TEXT_MAX];
+	size_t at = U64_TEXT_MAX;
+
+	do {
+		digits[--at] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v);
+	memcpy(out, digits + at, U64_TEXT_MAX - at);
+	return U64_TEXT_MAX - at;
+}
+
 uint64_t str_hash(struct str s)
 {
 	uint64_t h = 0x9e3779b97f4a7c15u ^ s.n;

@@ -67,6 +67,9 @@ bool str_is_utf8(struct str s);
 int str_percent_byte(struct str s, size_t at);
 /* Decimal digits only, no sign; ERR_SYNTAX, or ERR_LIMIT beyond uint64_t. */
 int str_to_u64(struct str s, uint64_t *out);
+#define U64_TEXT_MAX 20
+/* The decimal digits of v, without a NUL; returns how many. */
+size_t u64_text(uint64_t v, char out[static U64_TEXT_MAX]);
 /* 64-bit hash (not keyed; do not use on a table that a peer fills). */
 uint64_t str_hash(struct str s);
 

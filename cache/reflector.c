@@ -169,7 +169,7 @@ static void send_request(struct reflector *rf, uint64_t seconds)
 	http_headers_init(&m.headers, &a);
 	for (size_t i = 0; i < rf->headers->n; i++)
 		http_headers_add(&m.headers, rf->headers->v[i].name, rf->headers->v[i].value);
-	http_headers_set(&m.headers, STR("Accept"),
+	http_field_set(&m.headers, HTTP_ACCEPT,
 			 STR("application/vnd.kubernetes.protobuf,application/json"));
 	rf->stream->ops->send_head(rf->stream, &m, true);
 	strbuf_fini(&target);
@@ -472,7 +472,7 @@ static void finish(struct reflector *rf, int rc, const char *text)
 /* Retry-After in seconds; a date is not read. */
 static int64_t read_retry_after(const struct http_message *m)
 {
-	const struct str *v = http_headers_get(&m->headers, STR("Retry-After"));
+	const struct str *v = http_field_get(&m->headers, HTTP_RETRY_AFTER);
 	uint64_t seconds;
 
 	if (!v || str_to_u64(*v, &seconds) < 0)
@@ -483,7 +483,7 @@ static int64_t read_retry_after(const struct http_message *m)
 
 static int begin_body(struct reflector *rf, const struct http_message *m)
 {
-	const struct str *type = http_headers_get(&m->headers, STR("Content-Type"));
+	const struct str *type = http_field_get(&m->headers, HTTP_CONTENT_TYPE);
 	bool is_watch = rf->state == STATE_WATCHING;
 	enum split_format format;
 

@@ -81,12 +81,12 @@ bool h1_head_split(struct h1_head *head)
 
 int64_t h1_content_length(const struct http_headers *h)
 {
-	const struct str *value = http_headers_get(h, STR("content-length"));
+	const struct str *value = http_field_get(h, HTTP_CONTENT_LENGTH);
 	uint64_t n;
 
 	if (!value)
 		return -1;
-	if (http_headers_count(h, STR("content-length")) > 1 || str_to_u64(*value, &n) ||
+	if (http_field_count(h, HTTP_CONTENT_LENGTH) > 1 || str_to_u64(*value, &n) ||
 	    n > INT64_MAX)
 		return -2;
 	return (int64_t)n;
@@ -189,19 +189,19 @@ static bool bad_escape(const struct h1_head *head)
 
 static bool several_hosts(const struct h1_head *head)
 {
-	return http_headers_count(head->headers, STR("host")) > 1;
+	return http_field_count(head->headers, HTTP_HOST) > 1;
 }
 
 static bool missing_host(const struct h1_head *head)
 {
 	return str_eq(head->version, STR("HTTP/1.1")) &&
-	       !http_headers_has(head->headers, STR("host"));
+	       !http_field_has(head->headers, HTTP_HOST);
 }
 
 /* The bytes that Go's net/http allows; an empty one is allowed. */
 static bool bad_host(const struct h1_head *head)
 {
-	const struct str *host = http_headers_get(head->headers, STR("host"));
+	const struct str *host = http_field_get(head->headers, HTTP_HOST);
 
 	for (size_t i = 0; host && i < host->n; i++) {
 		char c = host->p[i];
@@ -214,8 +214,8 @@ static bool bad_host(const struct h1_head *head)
 
 static bool both_lengths(const struct h1_head *head)
 {
-	return http_headers_has(head->headers, STR("transfer-encoding")) &&
-	       http_headers_has(head->headers, STR("content-length"));
+	return http_field_has(head->headers, HTTP_TRANSFER_ENCODING) &&
+	       http_field_has(head->headers, HTTP_CONTENT_LENGTH);
 }
 
 static bool bad_length(const struct h1_head *head)
@@ -227,23 +227,23 @@ static bool bad_length(const struct h1_head *head)
 static bool coding_in_10(const struct h1_head *head)
 {
 	return str_eq(head->version, STR("HTTP/1.0")) &&
-	       http_headers_has(head->headers, STR("transfer-encoding"));
+	       http_field_has(head->headers, HTTP_TRANSFER_ENCODING);
 }
 
 static bool other_coding(const struct h1_head *head)
 {
-	const struct str *te = http_headers_get(head->headers, STR("transfer-encoding"));
+	const struct str *te = http_field_get(head->headers, HTTP_TRANSFER_ENCODING);
 
-	return te && (http_headers_count(head->headers, STR("transfer-encoding")) > 1 ||
+	return te && (http_field_count(head->headers, HTTP_TRANSFER_ENCODING) > 1 ||
 		      !str_eq_nocase(*te, STR("chunked")));
 }
 
 static bool other_expectation(const struct h1_head *head)
 {
-	const struct str *expect = http_headers_get(head->headers, STR("expect"));
+	const struct str *expect = http_field_get(head->headers, HTTP_EXPECT);
 
 	return expect && expect->n &&
-	       !http_headers_has_token(head->headers, STR("expect"), STR("100-continue"));
+	       !http_field_has_token(head->headers, HTTP_EXPECT, STR("100-continue"));
 }
 
 static bool long_connection(const struct h1_head *head)
@@ -251,7 +251,7 @@ static bool long_connection(const struct h1_head *head)
 	size_t n = 0;
 
 	for (size_t i = 0; i < head->headers->n; i++)
-		if (str_eq_nocase(head->headers->v[i].name, STR("connection")))
+		if (head->headers->v[i].field == HTTP_CONNECTION)
 			n += head->headers->v[i].value.n;
 	return n > H1_CONNECTION_MAX;
 }

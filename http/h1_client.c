@@ -10,7 +10,6 @@
  */
 #include "config.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -190,7 +189,7 @@ static void fail(struct h1_client *c, int err)
 static bool keeps_alive(const struct http_message *m)
 {
 	return !m->is_http10 &&
-	       !http_headers_has_token(&m->headers, STR("connection"), STR("close"));
+	       !http_field_has_token(&m->headers, HTTP_CONNECTION, STR("close"));
 }
 
 /* The response is complete; the user lets go of it now or later. */
@@ -356,15 +355,13 @@ static bool method_expects_body(struct str method)
 static void add_framing_fields(struct h1_client *c, const struct http_message *m, bool end)
 {
 	int64_t length = m->content_length;
-	char line[48];
 
 	if (end)
 		length = method_expects_body(m->method) ||
-			 http_headers_has(&m->headers, STR("content-length")) ? 0 : -1;
+			 http_field_has(&m->headers, HTTP_CONTENT_LENGTH) ? 0 : -1;
 	c->left = length;
 	if (length >= 0) {
-		h1_out_add_framing(&c->out, line, (size_t)snprintf(line, sizeof(line),
-				   "Content-Length: %lld\r\n", (long long)length));
+		h1_out_add_content_length(&c->out, (uint64_t)length);
 	} else if (!end) {
 		c->is_chunked = true;
 		h1_out_add_framing(&c->out, "Transfer-Encoding: chunked\r\n", 28);

@@ -59,6 +59,29 @@ void h1_out_add_body(struct h1_out *o, const void *p, size_t n)
 	note(o, n, true);
 }
 
+void h1_out_add_status_line(struct h1_out *o, int minor, int status)
+{
+	const char *text = http_status_text(status);
+	char line[] = "HTTP/1.x 000 ";
+
+	line[7] = (char)('0' + minor);
+	line[9] = (char)('0' + status / 100);
+	line[10] = (char)('0' + status / 10 % 10);
+	line[11] = (char)('0' + status % 10);
+	h1_out_add_framing(o, line, sizeof(line) - 1);
+	h1_out_add_framing(o, text, strlen(text));
+	h1_out_add_framing(o, "\r\n", 2);
+}
+
+void h1_out_add_content_length(struct h1_out *o, uint64_t length)
+{
+	char digits[U64_TEXT_MAX];
+
+	h1_out_add_framing(o, "Content-Length: ", 16);
+	h1_out_add_framing(o, digits, u64_text(length, digits));
+	h1_out_add_framing(o, "\r\n", 2);
+}
+
 void h1_out_add_chunk(struct h1_out *o, const void *p, size_t n)
 {
 	char line[24];
@@ -75,11 +98,34 @@ void h1_out_skip_body(struct h1_out *o, size_t n)
 	o->skipped += n;
 }
 
-static bool is_framing_field(struct str name)
+/* Written by whoever frames the message. */
+#define FRAMING_FIELDS (HTTP_BIT(HTTP_CONTENT_LENGTH) | HTTP_BIT(HTTP_TRANSFER_ENCODING) | \
+	HTTP_BIT(HTTP_CONNECTION) | HTTP_BIT(HTTP_KEEP_ALIVE))
+
+static bool may_be_written(const struct http_header *f)
 {
-	return str_eq_nocase(name, STR("content-length")) ||
-	       str_eq_nocase(name, STR("transfer-encoding")) ||
-	       str_eq_nocase(name, STR("connection")) || str_eq_nocase(name, STR("keep-alive"));
+	return f->checked || (http_is_token(f->name) && http_is_field_value(f->value));
+}
+
+static char *put(char *p, struct str s)
+{
+	memcpy(p, s.p, s.n);
+	return p + s.n;
+}
+
+/* Field lines are most of a head: room is asked for once, not per piece. */
+static void add_field(struct strbuf *b, const struct http_header *f)
+{
+	char *p;
+
+	strbuf_reserve(b, f->name.n + f->value.n + 4);
+	p = put(b->p + b->n, f->name);
+	p = put(p, STR(": "));
+	if (f->value.n)
+		p = put(p, f->value);
+	p = put(p, STR("\r\n"));
+	*p = '\0';
+	b->n = (size_t)(p - b->p);
 }
 
 bool h1_out_add_fields(struct h1_out *o, const struct http_headers *h)
@@ -87,14 +133,13 @@ bool h1_out_add_fields(struct h1_out *o, const struct http_headers *h)
 	size_t before = o->buf.n;
 
 	for (size_t i = 0; i < h->n; i++) {
-		if (is_framing_field(h->v[i].name))
+		const struct http_header *f = &h->v[i];
+
+		if (HTTP_BIT(f->field) & FRAMING_FIELDS)
 			continue;
-		if (!http_is_token(h->v[i].name) || !http_is_field_value(h->v[i].value))
+		if (!may_be_written(f))
 			return false;
-		strbuf_add_str(&o->buf, h->v[i].name);
-		strbuf_add(&o->buf, ": ", 2);
-		strbuf_add_str(&o->buf, h->v[i].value);
-		strbuf_add(&o->buf, "\r\n", 2);
+		add_field(&o->buf, f);
 	}
 	if (o->buf.n > before)
 		note(o, o->buf.n - before, false);

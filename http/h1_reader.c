@@ -29,6 +29,7 @@ static int on_field(llhttp_t *p, const char *at, size_t n)
 		return -1;
 	r->field_is_open = true;
 	http_headers_add(r->fields, str_make(at, n), STR_NULL);
+	r->fields->v[r->fields->n - 1].checked = true;	/* by h1_lines_scan */
 	return 0;
 }
 
@@ -204,7 +205,7 @@ static bool mentions_upgrade(const struct http_headers *h)
 	for (size_t i = 0; i < h->n; i++) {
 		struct str v = h->v[i].value;
 
-		if (!str_eq_nocase(h->v[i].name, STR("connection")))
+		if (h->v[i].field != HTTP_CONNECTION)
 			continue;
 		for (; v.n >= 7; v = str_skip(v, 1))
 			if (str_has_prefix_nocase(v, STR("upgrade")))
@@ -226,26 +227,26 @@ static void fill_message(struct h1_reader *r)
 		m->method = r->head.method;
 		m->target = r->head.target;
 		m->expect_continue = !m->is_http10 && m->has_body &&
-			http_headers_has_token(&m->headers, STR("expect"), STR("100-continue"));
+			http_field_has_token(&m->headers, HTTP_EXPECT, STR("100-continue"));
 		if (!m->has_body)
 			m->content_length = 0;
 	}
 	m->is_upgrade = !m->is_http10 && mentions_upgrade(&m->headers);
-	http_headers_remove(&m->headers, STR("transfer-encoding"));
+	http_field_remove(&m->headers, HTTP_BIT(HTTP_TRANSFER_ENCODING));
 }
 
 /* Framing that two readers could understand in two ways; llhttp has refused most of it. */
 static bool response_is_ambiguous(const struct h1_reader *r)
 {
 	const struct http_headers *h = &r->message.headers;
-	const struct str *te = http_headers_get(h, STR("transfer-encoding"));
+	const struct str *te = http_field_get(h, HTTP_TRANSFER_ENCODING);
 
 	if (r->parser.http_major != 1 || r->parser.http_minor > 1 || r->parser.status_code < 100 ||
 	    r->parser.status_code > 599 || h1_content_length(h) == -2)
 		return true;
-	return te && (http_headers_count(h, STR("transfer-encoding")) > 1 ||
+	return te && (http_field_count(h, HTTP_TRANSFER_ENCODING) > 1 ||
 		      !str_eq_nocase(*te, STR("chunked")) || r->parser.http_minor == 0 ||
-		      http_headers_has(h, STR("content-length")));
+		      http_field_has(h, HTTP_CONTENT_LENGTH));
 }
 
 static enum h1_event read_head(struct h1_reader *r, struct str *in)

@@ -280,11 +280,11 @@ static void begin_exchange(struct h1_server *c, struct http_message *m)
 	c->is_over = c->head_sent = c->send_ended = false;
 	c->is_head = str_eq(m->method, STR("HEAD"));
 	c->is_http10 = m->is_http10;
-	c->wants_trailers = http_headers_has_token(&m->headers, STR("te"), STR("trailers"));
+	c->wants_trailers = http_field_has_token(&m->headers, HTTP_TE, STR("trailers"));
 	c->continue_pending = m->expect_continue;
 	c->is_chunked = c->has_no_body = false;
 	c->close_after = m->is_http10 || c->is_draining ||
-		http_headers_has_token(&m->headers, STR("connection"), STR("close"));
+		http_field_has_token(&m->headers, HTTP_CONNECTION, STR("close"));
 	c->left = -1;
 	c->unconsumed = c->discarded = 0;
 	c->received = 0;
@@ -485,15 +485,13 @@ static void add_framing_fields(struct h1_server *c, const struct http_message *m
 {
 	bool may_have_length = m->status != 204;
 	int64_t length = m->content_length;
-	char line[48];
 
 	c->has_no_body = c->is_head || m->status == 204 || m->status == 304;
 	if (end && !c->has_no_body && length < 0)
 		length = 0;
 	c->left = c->has_no_body ? -1 : length;
 	if (may_have_length && length >= 0) {
-		h1_out_add_framing(&c->out, line, (size_t)snprintf(line, sizeof(line),
-				   "Content-Length: %lld\r\n", (long long)length));
+		h1_out_add_content_length(&c->out, (uint64_t)length);
 	} else if (!c->has_no_body && !c->is_http10) {
 		c->is_chunked = true;
 		h1_out_add_framing(&c->out, "Transfer-Encoding: chunked\r\n", 28);
@@ -507,11 +505,7 @@ static void add_framing_fields(struct h1_server *c, const struct http_message *m
 
 static bool add_status_line(struct h1_server *c, const struct http_message *m)
 {
-	char line[96];
-
-	h1_out_add_framing(&c->out, line, (size_t)snprintf(line, sizeof(line),
-			   "HTTP/1.%d %03d %s\r\n", c->is_http10 ? 0 : 1, m->status,
-			   http_status_text(m->status)));
+	h1_out_add_status_line(&c->out, c->is_http10 ? 0 : 1, m->status);
 	return h1_out_add_fields(&c->out, &m->headers);
 }
 

@@ -196,7 +196,7 @@ static bool is_true_word(struct str s)
 /* Indentation by ?pretty, or for people: curl, Wget and browsers. */
 static bool wants_pretty(const struct http_headers *request, struct str raw_query)
 {
-	const struct str *agent = http_headers_get(request, STR("user-agent"));
+	const struct str *agent = http_field_get(request, HTTP_USER_AGENT);
 	char value[8];
 	size_t n = 0;
 
@@ -209,7 +209,7 @@ static bool wants_pretty(const struct http_headers *request, struct str raw_quer
 
 struct media_choice negotiate_error(const struct http_headers *request, struct str raw_query)
 {
-	const struct str *accept = http_headers_get(request, STR("accept"));
+	const struct str *accept = http_field_get(request, HTTP_ACCEPT);
 	bool pretty = wants_pretty(request, raw_query);
 	struct clause v[CLAUSES_MAX];
 	size_t n;

@@ -57,13 +57,26 @@ static bool as_ipv4(const struct address *a, struct in_addr *out)
 	return true;
 }
 
+/* Every request tells its client's address, so this is not left to inet_ntop. */
+static void ipv4_text(const struct in_addr *v4, char *out)
+{
+	const unsigned char *bytes = (const unsigned char *)&v4->s_addr;
+
+	for (int i = 0; i < 4; i++) {
+		if (i)
+			*out++ = '.';
+		out += u64_text(bytes[i], out);
+	}
+	*out = '\0';
+}
+
 const char *address_ip_text(const struct address *a, char out[ADDRESS_TEXT_MAX])
 {
 	struct in_addr v4;
 
 	out[0] = '\0';
 	if (as_ipv4(a, &v4))
-		inet_ntop(AF_INET, &v4, out, ADDRESS_TEXT_MAX);
+		ipv4_text(&v4, out);
 	else if (a->u.sa.sa_family == AF_INET6)
 		inet_ntop(AF_INET6, &a->u.in6.sin6_addr, out, ADDRESS_TEXT_MAX);
 	return out;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
+#include <ctype.h>
+
+#include "base/mem.h"
 #include "base/strbuf.h"
 #include "http/header.h"
 #include "tests/tap.h"
@@ -33,6 +36,55 @@ static void is_now(const char *want)
 		strbuf_addf(&got, "%.*s: %.*s\n", STR_ARG(h.v[i].name), STR_ARG(h.v[i].value));
 	str_is(strbuf_str(&got), str_from(want));
 	strbuf_fini(&got);
+}
+
+static void test_numbers(void)
+{
+	static const struct {
+		const char *name;
+		enum http_field field;
+	} rows[] = {
+#define ROW(id, name) { name, HTTP_##id },
+		HTTP_FIELDS(ROW)
+#undef ROW
+		{ "X-Remote-Extra-", HTTP_X_REMOTE_EXTRA },
+		{ "X-Remote-Extra-Scopes", HTTP_X_REMOTE_EXTRA },
+		{ "Impersonate-User", HTTP_IMPERSONATE },
+		{ "Impersonate-", HTTP_IMPERSONATE },
+		{ "", HTTP_OTHER }, { "T", HTTP_OTHER }, { "TEE", HTTP_OTHER },
+		{ "X_Remote_User", HTTP_OTHER }, { "X-Remote-Users", HTTP_OTHER },
+		{ "X-Remote-Extra", HTTP_OTHER }, { "Impersonate", HTTP_OTHER },
+		{ "A-Name-That-Is-Longer-Than-Any", HTTP_OTHER },
+	};
+	char other[40];
+
+	for (size_t i = 0; i < array_size(rows); i++) {
+		struct str name = str_from(rows[i].name);
+
+		int_is(http_field_of(name), rows[i].field);
+		for (size_t j = 0; j < name.n; j++)	/* in the other case */
+			other[j] = isalpha((unsigned char)name.p[j]) ? name.p[j] ^ 0x20 : name.p[j];
+		int_is(http_field_of(str_make(other, name.n)), rows[i].field);
+	}
+}
+
+static void test_by_number(void)
+{
+	fill("Host: a\nTE: trailers, x\nhost: b\nX-Remote-Extra-A: 1\nX-Other: 2\n");
+	str_is(*http_field_get(&h, HTTP_HOST), STR("a"));
+	int_is(http_field_count(&h, HTTP_HOST), 2);
+	ok(!http_field_get(&h, HTTP_DATE) && !http_field_has(&h, HTTP_DATE));
+	int_is(http_field_count(&h, HTTP_DATE), 0);
+	ok(http_field_has_token(&h, HTTP_TE, STR("Trailers")));
+	ok(!http_field_has_token(&h, HTTP_TE, STR("trailer")));
+	http_field_remove(&h, HTTP_BIT(HTTP_X_REMOTE_EXTRA) | HTTP_BIT(HTTP_DATE));
+	is_now("Host: a\nTE: trailers, x\nhost: b\nX-Other: 2\n");
+	http_field_set(&h, HTTP_HOST, STR("c"));
+	is_now("TE: trailers, x\nX-Other: 2\nHost: c\n");
+	http_headers_remove(&h, STR("te"));	/* the number is then only thought to be there */
+	ok(!http_field_has(&h, HTTP_TE));
+	http_field_add(&h, HTTP_RETRY_AFTER, STR("1"));
+	is_now("X-Other: 2\nHost: c\nRetry-After: 1\n");
 }
 
 static void test_look_up(void)
@@ -117,6 +169,8 @@ static void test_grammar(void)
 int main(void)
 {
 	static const struct tap_test tests[] = {
+		TAP(test_numbers),
+		TAP(test_by_number),
 		TAP(test_look_up),
 		TAP(test_remove_and_set),
 		TAP(test_many),
