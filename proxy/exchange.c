@@ -65,7 +65,7 @@ static void resume_callback(void *arg)
 /* The audit id is the client's, whole and unchecked, or a random one (spec 07 section 1). */
 static enum step_result step_receive(struct exchange *x)
 {
-	const struct str *given = http_headers_get(&x->request->headers, STR("Audit-Id"));
+	const struct str *given = http_field_get(&x->request->headers, HTTP_AUDIT_ID);
 
 	metric_add(METRIC_REQUESTS, 1);
 	if (given && given->n) {
@@ -218,14 +218,6 @@ static enum step_result step_authenticate(struct exchange *x)
 	return STEP_NEXT;
 }
 
-static bool has_impersonation(const struct http_headers *h)
-{
-	for (size_t i = 0; i < h->n; i++)
-		if (str_has_prefix_nocase(h->v[i].name, STR("Impersonate-")))
-			return true;
-	return false;
-}
-
 /* Never stripped, never forwarded: refused until the proxy resolves impersonation itself. */
 static enum step_result step_impersonate(struct exchange *x)
 {
@@ -236,7 +228,7 @@ static enum step_result step_impersonate(struct exchange *x)
 		.reason = STR("Forbidden"),
 	};
 
-	if (!has_impersonation(&x->request->headers))
+	if (!http_field_has(&x->request->headers, HTTP_IMPERSONATE))
 		return STEP_NEXT;
 	x->decision = "forbid";
 	x->reason = STR("impersonation headers");

@@ -23,13 +23,13 @@ static void append_forwarded_for(struct exchange *x, struct http_headers *h)
 	struct strbuf list = STRBUF_INIT;
 
 	for (size_t i = 0; i < h->n; i++) {
-		if (!str_eq_nocase(h->v[i].name, STR("X-Forwarded-For")))
+		if (h->v[i].field != HTTP_X_FORWARDED_FOR)
 			continue;
 		strbuf_add_str(&list, h->v[i].value);
 		strbuf_add_cstr(&list, ", ");
 	}
 	strbuf_add_str(&list, peer);
-	http_headers_set(h, STR("X-Forwarded-For"), arena_str(a, strbuf_str(&list)));
+	http_field_set(h, HTTP_X_FORWARDED_FOR, arena_str(a, strbuf_str(&list)));
 	strbuf_fini(&list);
 }
 
@@ -44,11 +44,11 @@ static int prepare_request(struct exchange *x, const char **why)
 
 	http_headers_remove_hop_by_hop(&m->headers);
 	authn_strip_credentials(&m->headers);
-	http_headers_remove_prefix(&m->headers, STR("Impersonate-"));
-	http_headers_set(&m->headers, STR("Audit-Id"), x->audit_id);
+	http_field_remove(&m->headers, HTTP_BIT(HTTP_IMPERSONATE));
+	http_field_set(&m->headers, HTTP_AUDIT_ID, x->audit_id);
 	append_forwarded_for(x, &m->headers);
-	if (!http_headers_has(&m->headers, STR("Host")))
-		http_headers_add(&m->headers, STR("Host"), STR("kube-apiserver"));
+	if (!http_field_has(&m->headers, HTTP_HOST))
+		http_field_add(&m->headers, HTTP_HOST, STR("kube-apiserver"));
 	m->is_upgrade = false;
 	return front_proxy_stamp(&m->headers, &x->user, why);
 }
@@ -188,11 +188,11 @@ static void upstream_on_sent(void *user, size_t n)
 static void tidy_response(struct exchange *x, struct http_message *m)
 {
 	http_headers_remove_hop_by_hop(&m->headers);
-	http_headers_set(&m->headers, STR("Audit-Id"), x->audit_id);
-	if (!http_headers_has(&m->headers, STR("Date")))
-		http_headers_add(&m->headers, STR("Date"), http_date(x->worker->server->clock));
+	http_field_set(&m->headers, HTTP_AUDIT_ID, x->audit_id);
+	if (!http_field_has(&m->headers, HTTP_DATE))
+		http_field_add(&m->headers, HTTP_DATE, http_date(x->worker->server->clock));
 	if (x->authn.warning.n)
-		http_headers_add(&m->headers, STR("Warning"), x->authn.warning);
+		http_field_add(&m->headers, HTTP_WARNING, x->authn.warning);
 }
 
 static void relay_informational(struct exchange *x, struct http_message *m)

@@ -188,7 +188,7 @@ static bool row_applies(const struct guard_row *row, const struct attributes *a)
 /* Any server-side apply creates what is missing. */
 static bool is_apply(const struct exchange *x)
 {
-	const struct str *type = http_headers_get(&x->request->headers, STR("Content-Type"));
+	const struct str *type = http_field_get(&x->request->headers, HTTP_CONTENT_TYPE);
 
 	return str_eq(x->info.attributes.verb, STR("patch")) && type &&
 	       str_has_prefix_nocase(str_trim(*type), STR("application/apply-patch"));
