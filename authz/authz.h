@@ -32,6 +32,7 @@ struct node_gates {
 struct node_question {
 	enum node_object kind;
 	struct str namespace, name, node;
+	uint64_t generation;	/* of the graph, read before it was asked */
 };
 
 static inline bool node_question_ask(const struct node_graph *g, const struct node_question *q)

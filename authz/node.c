@@ -125,9 +125,12 @@ static enum authz_decision related(struct question *q)
 
 	if (!asked.name.n)
 		return refuse(q, STR("No Object name found"));
-	if (r->policy->graph && node_question_ask(r->policy->graph, &asked))
-		return AUTHZ_ALLOW;
-	r->node_missed = is_of_bound_pods(asked.kind);
+	if (r->policy->graph) {
+		asked.generation = node_graph_generation(r->policy->graph);
+		if (node_question_ask(r->policy->graph, &asked))
+			return AUTHZ_ALLOW;
+		r->node_missed = is_of_bound_pods(asked.kind);
+	}
 	r->node_question = asked;
 	return refuse_pieces(q, (struct str[]){
 		STR("no relationship found between node '"), q->node, STR("' and this object"),

@@ -22,6 +22,7 @@ enum authorization_mode {
 	MODE_ALWAYS_ALLOW, MODE_ALWAYS_DENY, MODE_ABAC, MODE_WEBHOOK, MODE_RBAC, MODE_NODE,
 };
 #define AUTHORIZATION_MODES_MAX 6
+#define NODE_AUTHORIZER_WAIT_MAX_MS 10000
 
 /* All strings are owned and NULL when the flag is absent and has no default. */
 struct options {
@@ -45,6 +46,7 @@ struct options {
 	size_t mode_count;
 	struct option_list enable_admission_plugins, disable_admission_plugins;
 	struct option_list admission_control;	/* the old form of the two */
+	int64_t node_authorizer_wait_ms;	/* 0: none; <= NODE_AUTHORIZER_WAIT_MAX_MS */
 	char *cluster_state;		/* "upstream" or a path */
 	/* upstream */
 	struct option_list upstream_servers;
@@ -80,6 +82,8 @@ int options_parse(int argc, char **argv, struct options *out, char **error);
  */
 void options_validate(struct options *o, struct problems *p);
 void options_fini(struct options *o);
+/* After options_validate. */
+bool options_has_mode(const struct options *o, enum authorization_mode mode);
 /* One warning that names the kube-apiserver flags that were given and have no effect here. */
 void options_log_ignored(const struct options *o);
 void options_print_help(FILE *out);

@@ -198,7 +198,7 @@ static const struct {
 	{ "Node", MODE_NODE, false },
 };
 
-static bool has_mode(const struct options *o, enum authorization_mode mode)
+bool options_has_mode(const struct options *o, enum authorization_mode mode)
 {
 	for (size_t i = 0; i < o->mode_count; i++)
 		if (o->modes[i] == mode)
@@ -217,7 +217,7 @@ static void check_mode(struct options *o, const char *name, struct problems *p)
 			problems_add(p, NULL, 0, "authorization-mode",
 				     "authorization-mode %s is not supported by this version",
 				     name);
-		else if (!has_mode(o, mode_table[i].mode))
+		else if (!options_has_mode(o, mode_table[i].mode))
 			o->modes[o->mode_count++] = mode_table[i].mode;
 		return;
 	}
@@ -344,6 +344,14 @@ static void check_admission(const struct options *o, struct problems *p)
 			    "the proxy and has no effect here: keep it enabled at the upstream");
 }
 
+static void check_node_wait(const struct options *o, struct problems *p)
+{
+	check_not_negative(p, "node-authorizer-wait", o->node_authorizer_wait_ms);
+	if (o->node_authorizer_wait_ms > NODE_AUTHORIZER_WAIT_MAX_MS)
+		problems_add(p, NULL, 0, "node-authorizer-wait", "must be at most %ds",
+			     NODE_AUTHORIZER_WAIT_MAX_MS / 1000);
+}
+
 static void check_upstream_servers(const struct options *o, struct problems *p)
 {
 	if (!o->upstream_servers.n)
@@ -412,6 +420,7 @@ void options_validate(struct options *o, struct problems *p)
 {
 	check_serving(o, p);
 	check_modes(o, p);
+	check_node_wait(o, p);
 	check_admission(o, p);
 	check_upstream(o, p);
 	check_logging(o, p);

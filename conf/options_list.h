@@ -61,8 +61,13 @@ LATER("service-account-issuer", ARRAY, service_account_issuer)
 
 /* Authorization and admission */
 OPTION(AUTHORIZATION, "authorization-mode", STRINGS, authorization_mode, NULL, "modes",
-       "The authorizers, in order and comma separated: AlwaysAllow, AlwaysDeny, RBAC. Required. "
-       "ABAC, Webhook and Node are not supported by this version and refused.")
+       "The authorizers, in order and comma separated: AlwaysAllow, AlwaysDeny, Node, RBAC. "
+       "Required. ABAC and Webhook are not supported by this version and refused.")
+OPTION(AUTHORIZATION, "node-authorizer-wait", DURATION, node_authorizer_wait_ms, "250ms",
+       "duration",
+       "How long a node's request is held at most when the mode Node finds no relation to an "
+       "object that a pod bound a moment ago may use: it is answered as soon as the watch brings "
+       "the pod. 0 turns it off; at most 10s.")
 OPTION(AUTHORIZATION, "enable-admission-plugins", STRINGS, enable_admission_plugins, NULL, "names",
        "Admission plugins to switch on. The names of all plugins of kube-apiserver are accepted "
        "and left to the upstream; NodeRestriction has no effect here yet.")

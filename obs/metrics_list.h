@@ -30,6 +30,18 @@ METRIC(POLICY_BUILDS, COUNTER, "kube_authproxy_policy_builds_total",
        "Compiled policy snapshots.")
 METRIC(POLICY_LATENCY, HISTOGRAM, "kube_authproxy_policy_publication_seconds",
        "Time from the first event of a batch to the published policy.")
+METRIC(NODE_GRAPH_PODS, GAUGE, "kube_authproxy_node_graph_pods",
+       "Pods that the Node authorizer knows.")
+METRIC(NODE_GRAPH_VOLUMES, GAUGE, "kube_authproxy_node_graph_volumes",
+       "Persistent volumes that the Node authorizer knows.")
+METRIC(NODE_GRAPH_BYTES, GAUGE, "kube_authproxy_node_graph_bytes",
+       "Memory of the Node authorizer's graph.")
+METRIC(NODE_WAITING, GAUGE, "kube_authproxy_node_waiting",
+       "Requests of nodes that are held for an edge of the Node authorizer's graph.")
+METRIC(NODE_WAITS, COUNTER, "kube_authproxy_node_waits_total",
+       "Requests of nodes that were held for an edge of the Node authorizer's graph.")
+METRIC(NODE_WAITS_ALLOWED, COUNTER, "kube_authproxy_node_waits_allowed_total",
+       "Held requests of nodes that were allowed in the end.")
 METRIC(RELOADS, COUNTER, "kube_authproxy_reloads_total",
        "Files that were re-read and taken over.")
 METRIC(RELOAD_FAILURES, COUNTER, "kube_authproxy_reload_failures_total",
