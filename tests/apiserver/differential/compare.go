@@ -185,15 +185,14 @@ func canonicalReasons(text string) string {
 }
 
 // content is the body of a success without what a second, equal request
-// changes. Protobuf lists are compared by their type alone: their ids and
-// versions cannot be taken out without the schema.
+// changes.
 func content(a *answer) string {
 	mediaType, _, _ := strings.Cut(a.header.Get("Content-Type"), ";")
 	switch mediaType {
 	case "application/json", "application/yaml":
 		return structured(a.body)
-	case "application/vnd.kubernetes.protobuf":
-		return string(a.body[:min(len(a.body), 24)])
+	case protobufType:
+		return decoded(a.body)
 	}
 	return string(a.body)
 }

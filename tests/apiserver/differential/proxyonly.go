@@ -139,7 +139,7 @@ func passwords(pattern *regexp.Regexp) []expectation {
 	return all
 }
 
-func proxyOnly(o *options, proxied *endpoint, roots *x509.CertPool) (names []string,
+func proxyOnly(o *options, _, proxied *endpoint, roots *x509.CertPool) (names []string,
 	results []result) {
 	if o.mode == "self" {
 		return nil, nil
