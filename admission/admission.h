@@ -14,6 +14,7 @@
 #include <jansson.h>
 
 #include "authz/authz.h"
+#include "conf/options.h"
 #include "http/message.h"
 #include "http/status.h"
 
@@ -35,7 +36,10 @@ enum admission_result {
 enum admission_need {
 	ADMISSION_NEEDS_BODY,		/* all of it, or r->body_too_large */
 	ADMISSION_NEEDS_OBJECT,		/* r->lookups[r->lookup_count - 1], by a live read */
-	/* The upstream's answer to the same request with dryRun=All, into the last lookup. */
+	/*
+	 * The upstream's answer to the same request with dryRun=All, into the last lookup; what is
+	 * sent is new_body (with new_content_type), which is also what goes upstream after ALLOW.
+	 */
 	ADMISSION_NEEDS_DRY_RUN,
 	ADMISSION_NEEDS_DECISION,	/* r->questions[r->question_count - 1] */
 };
@@ -57,6 +61,7 @@ struct admission_lookup {
 	int code;		/* of the upstream's answer; 0: none came */
 	/* FAILED: text; of a dry run that was refused: the body, relayed with code */
 	struct str error;
+	json_t *tree;		/* private: owned; the object in its canonical form */
 };
 
 struct admission_question {
@@ -66,6 +71,7 @@ struct admission_question {
 };
 
 struct admission_plugin;
+struct admission_body;		/* admission/body.h */
 
 /* Plugins in kube-apiserver's order (spec 20 section 4); immutable. */
 struct admission_chain {
@@ -90,10 +96,10 @@ struct admission_request {
 	/* what was brought */
 	bool has_body, body_there, body_too_large;
 	struct str body;			/* borrowed from the caller until fini */
-	struct admission_lookup lookups[ADMISSION_LOOKUPS_MAX];
-	size_t lookup_count;
-	struct admission_question questions[8];
-	size_t question_count;
+	struct admission_lookup *lookups;	/* in the arena; at most ADMISSION_LOOKUPS_MAX */
+	size_t lookup_count, lookup_cap;
+	struct admission_question *questions;	/* in the arena */
+	size_t question_count, question_cap;
 
 	/* results */
 	enum admission_need need;
@@ -103,7 +109,7 @@ struct admission_request {
 	struct str raw_body;
 	/* ALLOW: what goes upstream differs from what came */
 	bool body_replaced;
-	struct strbuf new_body;			/* owned */
+	struct strbuf new_body;			/* owned; of the newest run */
 	struct str new_content_type;		/* empty: as it is */
 	bool query_replaced;
 	struct str new_query;
@@ -111,8 +117,11 @@ struct admission_request {
 	bool again_on_conflict;
 
 	/* private to the chain */
-	json_t *body_tree, *old_tree, *new_tree, *dry_tree;	/* owned */
+	enum admission_operation operation;
+	struct admission_body *read;	/* in the arena; NULL before it was read */
+	json_t *new_tree;		/* owned; what a patch makes of the object */
 	struct str require_uid, require_version;
+	unsigned dry_runs;		/* that failed since the object moved */
 };
 
 struct admission_plugin {
@@ -133,9 +142,21 @@ void admission_chain_init(struct admission_chain *chain, const struct options *o
 bool admission_plugin_is_known(struct str name);
 bool admission_plugin_is_ours(struct str name);
 
+/*
+ * What the method and the path ask of admission (spec 20 section 1).  A PUT is an UPDATE, a PATCH
+ * too: which of them create is known only with the stored object.
+ */
+enum admission_operation admission_operation(const struct attributes *a, struct str method);
+/* "UPDATE", as texts name it. */
+const char *admission_operation_name(enum admission_operation op);
+
 /* Cheap: would any plugin look at this request? Else it need not be run at all. */
 bool admission_is_concerned(const struct admission_chain *chain, const struct attributes *a,
 			    struct str method);
+/*
+ * A request begins zeroed but for its inputs and is ended with admission_request_fini before its
+ * arena.  Each run starts from nothing but what was brought: the results of the one before are gone.
+ */
 enum admission_result admission_run(struct admission_request *r);
 /* For another try after a conflict: what was looked up is forgotten, the body stays. */
 void admission_again(struct admission_request *r);

@@ -21,16 +21,25 @@
 enum admission_result admission_new_object(struct admission_request *r, json_t **out);
 /*
  * The stored object that the request addresses; a missing one is DENY with 404, but *out NULL for
- * a PUT or an apply that may create it.
+ * a PUT that may create it.  An apply is run as CREATE when the object is missing, else as UPDATE;
+ * for a CREATE, and for a DELETE of a collection, *out is NULL.  A client's own precondition on the
+ * uid that does not hold is DENY with 409, as it comes before admission (DELETE, PUT).
  */
 enum admission_result admission_old_object(struct admission_request *r, json_t **out);
-/* The body's options of a DELETE, or of an eviction's or token request's object: its own tree. */
+/*
+ * The body's options of a DELETE (*out NULL without a body), or of an eviction's or token request's
+ * object: its own tree.
+ */
 enum admission_result admission_body_object(struct admission_request *r, json_t **out);
 /* Any other object; *out NULL and *error empty: there is none; *error: it could not be read. */
 enum admission_result admission_lookup(struct admission_request *r,
 				       const struct admission_key *key, json_t **out,
 				       struct str *error);
-/* A pod's node and uid, from the cache or a look-up; *found false: there is no such pod. */
+/*
+ * A pod's node and uid, from the cache or a look-up; *found false: there is no such pod.  That it
+ * runs elsewhere than on the node that asks is believed of the upstream only.  For the pod that a
+ * DELETE addresses, *found false is DENY with 404, and preconditions are judged as for old objects.
+ */
 enum admission_result admission_pod(struct admission_request *r, struct str namespace,
 				    struct str name, bool *found, struct str *node,
 				    struct str *uid);
