@@ -138,23 +138,31 @@ static void add_query_escaped(struct strbuf *b, struct str s)
 	}
 }
 
+static void add_list_query(struct reflector *rf, struct strbuf *b)
+{
+	if (!rf->full)
+		strbuf_addf(b, "limit=%d&", REFLECTOR_PAGE_LIMIT);
+	if (!rf->continue_token.n)
+		return;
+	strbuf_add_cstr(b, "continue=");
+	add_query_escaped(b, strbuf_str(&rf->continue_token));
+	strbuf_add_char(b, '&');
+}
+
 static void add_target(struct reflector *rf, struct strbuf *b, uint64_t seconds)
 {
 	strbuf_addf(b, "%s?", rf->resource->path);
+	if (rf->resource->query)
+		strbuf_addf(b, "%s&", rf->resource->query);
 	if (rf->state == STATE_WATCHING) {
 		strbuf_add_cstr(b, "allowWatchBookmarks=true&resourceVersion=");
 		add_query_escaped(b, strbuf_str(&rf->version));
 		strbuf_addf(b, "&timeoutSeconds=%" PRIu64 "&watch=true", seconds);
 		return;
 	}
-	if (!rf->full)
-		strbuf_addf(b, "limit=%d", REFLECTOR_PAGE_LIMIT);
-	if (rf->continue_token.n) {
-		strbuf_add_cstr(b, rf->full ? "continue=" : "&continue=");
-		add_query_escaped(b, strbuf_str(&rf->continue_token));
-	}
-	if (b->p[b->n - 1] == '?')
-		b->p[--b->n] = '\0';
+	add_list_query(rf, b);
+	/* The last separator, with nothing behind it. */
+	b->p[--b->n] = '\0';
 }
 
 static void send_request(struct reflector *rf, uint64_t seconds)

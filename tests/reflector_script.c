@@ -340,6 +340,13 @@ void script_target_is(const char *want)
 		str_is(strbuf_str(&script.stream->target), str_from(want));
 }
 
+void script_target_starts(const char *want)
+{
+	if (ok(script.stream && !script.stream->released))
+		str_is(str_slice(strbuf_str(&script.stream->target), 0, strlen(want)),
+		       str_from(want));
+}
+
 void script_watches_from(const char *version)
 {
 	struct str got, seconds;
@@ -362,12 +369,12 @@ void script_watches_from(const char *version)
 	str_is(got, STR("watch=true"));
 }
 
-void script_start_with(bool optional)
+static void start(bool optional, const char *query)
 {
 	static struct reflector_resource r;
 	struct reflector_sink sink = { on_begin, on_item, on_commit, on_abandon, on_event, NULL };
 
-	r = (struct reflector_resource){ "/roles", "rbac.v1.Role", "roles", optional };
+	r = (struct reflector_resource){ "/roles", "rbac.v1.Role", "roles", optional, query };
 	memset(&script, 0, sizeof(script));
 	script.log = tmpfile();
 	log_set_file(script.log);
@@ -383,9 +390,19 @@ void script_start_with(bool optional)
 	script_pass(0);
 }
 
+void script_start_with(bool optional)
+{
+	start(optional, NULL);
+}
+
+void script_start_query(const char *query)
+{
+	start(false, query);
+}
+
 void script_start(void)
 {
-	script_start_with(false);
+	start(false, NULL);
 }
 
 void script_stop(void)

@@ -61,6 +61,7 @@ void script_add_varint(struct strbuf *b, uint64_t v);
 
 /* A reflector is started with an empty log and sink; optional as in struct reflector_resource. */
 void script_start_with(bool optional);
+void script_start_query(const char *query);
 void script_start(void);
 /* Started, synced with object a at version 10, the watch begun. */
 void script_start_watching(void);
@@ -85,6 +86,7 @@ void script_break_off(int err);
  */
 void script_told_is(const char *want);
 void script_target_is(const char *want);
+void script_target_starts(const char *want);
 /* The target is a watch's from that version: timeoutSeconds is random within its bounds. */
 void script_watches_from(const char *version);
 /* Lines in the log that contain the text. */

@@ -90,6 +90,26 @@ static void test_pages(void)
 	script_stop();
 }
 
+/* A selector goes with every page and every watch: a token or a version is of that selection. */
+static void test_query_of_the_resource(void)
+{
+	script_start_query("fieldSelector=a%21%3D");
+	script_target_is("/roles?fieldSelector=a%21%3D&limit=500");
+	script_answer(200, SCRIPT_PROTOBUF);
+	script_send_body(script_list("a", "10", "t"));
+	script_send_end();
+	script_target_is("/roles?fieldSelector=a%21%3D&limit=500&continue=t");
+	script_answer(410, "application/json");
+	script_send_end();
+	script_pass(0);
+	script_target_is("/roles?fieldSelector=a%21%3D");
+	script_answer(200, SCRIPT_PROTOBUF);
+	script_send_body(script_list("a", "10", ""));
+	script_send_end();
+	script_target_starts("/roles?fieldSelector=a%21%3D&allowWatchBookmarks=true&");
+	script_stop();
+}
+
 /* A page that says nothing of a next one is the last, not the same one again. */
 static void test_page_without_metadata(void)
 {
@@ -633,6 +653,7 @@ int main(void)
 {
 	static const struct tap_test tests[] = {
 		TAP(test_list_then_watch), TAP(test_pieces), TAP(test_pages),
+		TAP(test_query_of_the_resource),
 		TAP(test_page_without_metadata),
 		TAP(test_expired_continue_token), TAP(test_list_that_fails), TAP(test_slow_list),
 		TAP(test_backoff_grows_and_is_bounded),
