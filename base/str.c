@@ -17,9 +17,14 @@ bool str_has_prefix(struct str s, struct str prefix)
 
 bool str_has_prefix_nocase(struct str s, struct str prefix)
 {
+	size_t i = 0;
+
 	if (s.n < prefix.n)
 		return false;
-	for (size_t i = 0; i < prefix.n; i++)
+	/* What is equal is mostly written equally, too. */
+	while (prefix.n - i >= sizeof(uint64_t) && !memcmp(s.p + i, prefix.p + i, sizeof(uint64_t)))
+		i += sizeof(uint64_t);
+	for (; i < prefix.n; i++)
 		if (lower((unsigned char)s.p[i]) != lower((unsigned char)prefix.p[i]))
 			return false;
 	return true;

@@ -259,9 +259,25 @@ bool http_is_token(struct str s)
 	return s.n > 0;
 }
 
+#define EACH_BYTE(b) (UINT64_C(0x0101010101010101) * (b))
+
+/* Eight bytes at a time: may any of them be below 0x20 or 0x7f?  A tab is then looked at again. */
+static bool may_have_control(const char *p)
+{
+	uint64_t v, del;
+
+	memcpy(&v, p, sizeof(v));
+	del = v ^ EACH_BYTE(0x7f);
+	return (((v - EACH_BYTE(0x20)) & ~v) | ((del - EACH_BYTE(0x01)) & ~del)) & EACH_BYTE(0x80);
+}
+
 bool http_is_field_value(struct str s)
 {
-	for (size_t i = 0; i < s.n; i++)
+	size_t i = 0;
+
+	while (s.n - i >= sizeof(uint64_t) && !may_have_control(s.p + i))
+		i += sizeof(uint64_t);
+	for (; i < s.n; i++)
 		if (is_control[(unsigned char)s.p[i]])
 			return false;
 	return true;

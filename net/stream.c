@@ -715,6 +715,8 @@ ptrdiff_t stream_read(struct stream *s, void *p, size_t n)
 	if (s->state == STREAM_FAILED || s->read_over)
 		return s->err;
 	CHECK(s->state == STREAM_OPEN && n > 0);
+	if (!s->readable)	/* OpenSSL would find out the long way */
+		return ERR_AGAIN;
 	got = s->ssl ? tls_read(s, p, n) : plain_read(s, p, n);
 	if (got >= 0 || got == ERR_AGAIN)
 		return got;
