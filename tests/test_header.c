@@ -166,12 +166,12 @@ static void test_grammar(void)
 	ok(!http_is_field_value(STR("a\0b")) && !http_is_field_value(STR("\177")));
 	/* Wherever it stands, whatever stands before it. */
 	for (int c = 0; c < 256; c++)
-		for (size_t at = 0; at < 19; at++) {
-			char text[19] = "tab\tand \377\200 others.";
+		for (size_t at = 0; at < 18; at++) {
+			char text[] = "tab\tand \377\200 others.";
 
 			text[at] = (char)c;
-			ok(http_is_field_value(str_make(text, sizeof(text))) ==
-			   (c == '\t' || (c >= 0x20 && c != 0x7f)));
+			int_is(http_is_field_value(str_make(text, 18)),
+			       c == '\t' || (c >= 0x20 && c != 0x7f));
 		}
 }
 
