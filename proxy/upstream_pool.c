@@ -45,10 +45,11 @@ struct http_client_ticket {
 	const struct http_client_waiter *waiter;
 	void *user;
 	enum http_client_class class;
-	/* servers: where the round began, how many were tried */
-	size_t first, tried;
+	/* servers: where the round began, how many were looked at */
+	size_t first, looked_at;
 	struct conn *conn;			/* being opened for this ticket */
 	char text[POOL_TEXT_MAX];		/* why the last server failed */
+	bool was_tried[];			/* per server */
 };
 
 struct conn {
@@ -284,8 +285,8 @@ static bool may_use(struct http_client_ticket *t, const struct pool_server *s)
 }
 
 /*
- * Servers that are up come first; when none is, each is tried all the same.  False: none is left,
- * the waiter was told and the ticket is gone.
+ * Servers that are up come first; when none is, each is tried all the same, once.  False: none is
+ * left, the waiter was told and the ticket is gone.
  */
 static bool try_next_server(struct http_client_ticket *t)
 {
@@ -293,15 +294,15 @@ static bool try_next_server(struct http_client_ticket *t)
 	size_t n = p->set->count;
 	int64_t now = loop_now_us(p->client.loop);
 
-	while (t->tried < 2 * n) {
-		size_t at = t->tried++;
-		struct pool_server *s = &p->servers[(t->first + at) % n];
-		bool up = upstream_server_is_up(s->upstream, now);
+	while (t->looked_at < 2 * n) {
+		size_t at = t->looked_at++, i = (t->first + at) % n;
+		struct pool_server *s = &p->servers[i];
+		bool is_turn = at >= n || upstream_server_is_up(s->upstream, now);
 
-		if (!may_use(t, s))
+		if (t->was_tried[i] || !is_turn || !may_use(t, s))
 			continue;
-		/* The first round asks those that are up, the second the others. */
-		if (up == (at < n) && !connect_to(p, s, t))
+		t->was_tried[i] = true;
+		if (!connect_to(p, s, t))
 			return true;
 	}
 	fail(t, ERR_UNAVAILABLE);
@@ -337,7 +338,7 @@ static void pool_open(struct http_client *client, enum http_client_class class, 
 		      struct http_client_ticket **ticket)
 {
 	struct upstream_pool *p = (struct upstream_pool *)(void *)client;
-	struct http_client_ticket *t = xcalloc(1, sizeof(*t));
+	struct http_client_ticket *t = xcalloc(1, sizeof(*t) + p->set->count);
 	struct conn *c;
 
 	CHECK_MAGIC(p, POOL_MAGIC);
