@@ -73,6 +73,11 @@ struct snapshot *fake_client_context(const struct certs_pair *pair, const struct
 	return tls_client_context_snapshot(c);
 }
 
+struct snapshot *fake_server_context(void)
+{
+	return snapshot_acquire(tls_server_context_snapshot(server_tls));
+}
+
 /* ---- requests ---- */
 
 static void ignore_end(void *user, const struct http_headers *trailers)

@@ -35,6 +35,8 @@ void fake_certs_make(void);
 void fake_certs_free(void);
 /* A context of the client `pair` that trusts ca. Owned reference. */
 struct snapshot *fake_client_context(const struct certs_pair *pair, const struct certs_pair *ca);
+/* The context that the upstreams serve with. Owned reference. */
+struct snapshot *fake_server_context(void);
 
 /* A port is taken; listens from fake_upstream_listen on. */
 void fake_upstream_init(struct fake_upstream *u, struct loop *l);
