@@ -18,7 +18,7 @@ static const struct {
 	{ "reset_body", FAULT_RESET_BODY }, { "truncate", FAULT_TRUNCATE }, { "slow", FAULT_SLOW },
 	{ "delay", FAULT_DELAY }, { "error", FAULT_ERROR }, { "expired", FAULT_EXPIRED },
 	{ "watch_end", FAULT_WATCH_END }, { "early", FAULT_EARLY }, { "inform", FAULT_INFORM },
-	{ "last", FAULT_LAST }, { "raw", FAULT_RAW },
+	{ "last", FAULT_LAST }, { "edit", FAULT_EDIT }, { "raw", FAULT_RAW },
 };
 
 void faults_init(struct faults *f)

@@ -25,6 +25,8 @@ enum fault_mode {
 	FAULT_EARLY,		/* answers with `code` before the request's body is read */
 	FAULT_INFORM,		/* sends `code` (1xx) before the proper answer */
 	FAULT_LAST,		/* answers properly and closes the connection afterwards */
+	/* `raw`, a merge patch, changes the path's object first: somebody else was faster */
+	FAULT_EDIT,
 	FAULT_RAW,		/* sends the `raw` bytes instead of an answer, then closes */
 };
 

@@ -204,6 +204,9 @@ bool reply_fault(struct call *c)
 		http_headers_add(&inform.headers, STR("X-Inform"), STR("1"));
 		c->stream->ops->send_head(c->stream, &inform, false);
 		return false;
+	case FAULT_EDIT:
+		route_edit(c, c->fault->raw);
+		return false;
 	case FAULT_EXPIRED:
 		if (call_query_is_true(c, "watch"))
 			return false;

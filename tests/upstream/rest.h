@@ -53,6 +53,8 @@ json_t *rest_find(struct rest *r);
 void rest_commit(struct rest *r, json_t *old, json_t *changed, bool status_only);
 /* 409 unless `changed` carries no resourceVersion and uid or those of `old`. */
 bool rest_check_version(struct rest *r, const json_t *old, const json_t *changed);
+/* 409 unless the preconditions of the options (may be NULL) hold for the object. */
+bool rest_check_preconditions(struct rest *r, const json_t *options, const json_t *object);
 /* Fills in what the server sets in a new object; kind-specific defaults included. */
 void rest_prepare(struct server *s, const struct kind *k, json_t *object, const struct user *u);
 /* Stores a prepared object and what belongs to it (a namespace's default service account). */

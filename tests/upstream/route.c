@@ -3,8 +3,10 @@
 #include "config.h"
 
 #include "base/mem.h"
+#include "codec/json.h"
 #include "tests/upstream/control.h"
 #include "tests/upstream/discovery.h"
+#include "tests/upstream/patch.h"
 #include "tests/upstream/policy.h"
 #include "tests/upstream/rest.h"
 #include "tests/upstream/reviews.h"
@@ -119,6 +121,25 @@ void rest_run(struct rest *r)
 	} else if (!rest_subresource(r)) {
 		reply_no_resource(r->call);
 	}
+}
+
+void route_edit(struct call *c, struct str patch)
+{
+	struct store *s = &c->server->store;
+	struct rest r = { .call = c };
+	struct str group, version;
+	json_t *change, *object;
+	struct segments seg;
+
+	split(c->path, &seg);
+	if (!read_group_version(&seg, &group, &version) ||
+	    !read_resource(&seg, group, version, &r) || !store_get(s, r.kind, r.ns, r.name) ||
+	    json_read(patch, &change, NULL))
+		return;
+	object = json_deep_copy(store_get(s, r.kind, r.ns, r.name));
+	patch_merge(object, change);
+	store_put(s, r.kind, object);
+	json_decref(change);
 }
 
 void route_call(struct call *c)

@@ -119,6 +119,8 @@ bool percent_decode(struct arena *a, struct str in, bool query, struct str *out)
 
 /* Routes a complete request. */
 void route_call(struct call *c);
+/* Changes the object that the call's path names by a merge patch; harmless where there is none. */
+void route_edit(struct call *c, struct str patch);
 /* Takes a new request; an http_accept_fn. */
 void call_accept(void *arg, struct http_stream *s, struct http_message *request, bool end);
 /* Ends the stream of a call at once. */

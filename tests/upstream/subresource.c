@@ -45,6 +45,8 @@ static void pod_eviction(struct rest *r)
 	if (!eviction)
 		return;
 	pod = rest_find(r);
+	if (pod && !rest_check_preconditions(r, object_at(eviction, "deleteOptions"), pod))
+		pod = NULL;
 	dry = call_is_dry_run(r->call) ||
 	      json_array_size(object_at(eviction, "deleteOptions.dryRun"));
 	if (pod && !dry)
@@ -52,6 +54,25 @@ static void pod_eviction(struct rest *r)
 	if (pod)
 		reply_success(r);
 	json_decref(eviction);
+}
+
+/* A token for a pod, which must be the one that is named. */
+static void account_token(struct rest *r)
+{
+	json_t *request = rest_body(r, NULL), *account;
+
+	if (!request)
+		return;
+	account = rest_find(r);
+	if (account)
+		reply_json(r->call, 201, json_pack("{s:s, s:s, s:{s:O, s:O}, s:O*, s:{s:s, s:o}}",
+			"kind", "TokenRequest", "apiVersion", "authentication.k8s.io/v1",
+			"metadata", "name", object_at(account, "metadata.name"),
+			"namespace", object_at(account, "metadata.namespace"),
+			"spec", json_object_get(request, "spec"),
+			"status", "token", "header.payload.signature", "expirationTimestamp",
+			object_time(r->call->server->store.clock)));
+	json_decref(request);
 }
 
 static void pod_log(struct rest *r)
@@ -147,6 +168,7 @@ static const struct {
 	{ "pods", "binding", "POST", pod_binding },
 	{ "pods", "eviction", "POST", pod_eviction },
 	{ "pods", "log", "GET", pod_log },
+	{ "serviceaccounts", "token", "POST", account_token },
 	{ "pods", "ephemeralcontainers", "GET PUT PATCH", plain_update },
 	{ "namespaces", "finalize", "PUT", plain_update },
 	{ "deployments", "scale", "GET PUT PATCH", object_scale },

@@ -435,15 +435,40 @@ static bool check_place(struct rest *r, const json_t *object)
 	return false;
 }
 
+/* What a PUT creates when it is missing. */
+static bool is_upserted(const struct rest *r)
+{
+	static const char *const resources[] = { "leases", "events", "services", "endpoints",
+		"runtimeclasses", "roles", "rolebindings", "clusterroles", "clusterrolebindings" };
+
+	for (size_t i = 0; !r->subresource.n && i < array_size(resources); i++)
+		if (!strcmp(r->kind->resource, resources[i]))
+			return true;
+	return false;
+}
+
+static void update_object(struct rest *r, json_t *changed)
+{
+	json_t *old = store_get(&r->call->server->store, r->kind, r->ns, r->name);
+
+	if (!old && is_upserted(r) && place(r, changed)) {
+		rest_prepare(r->call->server, r->kind, changed, &r->call->user);
+		create_named(r, changed);
+	} else if (!old && !r->call->answered) {
+		reply_not_found(r->call, r->kind, r->name);
+	} else if (old && rest_check_version(r, old, changed)) {
+		rest_commit(r, old, json_incref(changed), str_eq(r->subresource, STR("status")));
+	}
+}
+
 void rest_update(struct rest *r)
 {
-	json_t *changed = rest_body(r, r->kind), *old;
+	json_t *changed = rest_body(r, r->kind);
 
 	if (!changed)
 		return;
-	old = check_place(r, changed) ? rest_find(r) : NULL;
-	if (old && rest_check_version(r, old, changed))
-		rest_commit(r, old, json_incref(changed), str_eq(r->subresource, STR("status")));
+	if (check_place(r, changed))
+		update_object(r, changed);
 	json_decref(changed);
 }
 
@@ -568,6 +593,15 @@ static bool check_precondition(struct rest *r, const char *what, const char *whe
 	return false;
 }
 
+bool rest_check_preconditions(struct rest *r, const json_t *options, const json_t *object)
+{
+	return check_precondition(r, "UID", "UID", object_text(options, "preconditions.uid"),
+				  object_text(object, "metadata.uid")) &&
+	       check_precondition(r, "ResourceVersion", "ResourceVersion",
+				  object_text(options, "preconditions.resourceVersion"),
+				  object_text(object, "metadata.resourceVersion"));
+}
+
 /* Everything in a namespace goes with it. */
 static void empty_namespace(struct store *s, struct str ns, struct arena *a)
 {
@@ -626,28 +660,37 @@ static void reply_deleted(struct rest *r, json_t *object)
 	reply_status(r->call, &s);
 }
 
-static bool is_dry(struct rest *r, const json_t *options)
+/* A body hides the options of the query; without one those count, preconditions too. */
+static json_t *delete_options(struct rest *r)
 {
-	return call_is_dry_run(r->call) || json_array_size(json_object_get(options, "dryRun"));
+	struct str uid, version;
+	json_t *options;
+
+	if (r->call->body.n)
+		return rest_body(r, NULL);
+	call_query(r->call, "uid", &uid);
+	call_query(r->call, "resourceVersion", &version);
+	options = json_pack("{s:{s:o, s:o}}", "preconditions", "uid", json_str(uid),
+			    "resourceVersion", json_str(version));
+	if (call_is_dry_run(r->call))
+		json_object_set_new(options, "dryRun", json_pack("[s]", "All"));
+	return options;
+}
+
+static bool is_dry(const json_t *options)
+{
+	return json_array_size(json_object_get(options, "dryRun"));
 }
 
 void rest_delete(struct rest *r)
 {
-	json_t *object, *left, *options = NULL;
+	json_t *object, *left, *options = delete_options(r);
 
-	if (r->call->body.n) {
-		options = rest_body(r, NULL);
-		if (!options)
-			return;
-	}
+	if (!options)
+		return;
 	object = rest_find(r);
-	if (object &&
-	    check_precondition(r, "UID", "UID", object_text(options, "preconditions.uid"),
-			       object_text(object, "metadata.uid")) &&
-	    check_precondition(r, "ResourceVersion", "ResourceVersion",
-			       object_text(options, "preconditions.resourceVersion"),
-			       object_text(object, "metadata.resourceVersion"))) {
-		left = is_dry(r, options) ? json_incref(object) :
+	if (object && rest_check_preconditions(r, options, object)) {
+		left = is_dry(options) ? json_incref(object) :
 					    remove_object(r, r->kind, object);
 		reply_deleted(r, left);
 		json_decref(left);
@@ -659,14 +702,14 @@ void rest_delete_collection(struct rest *r)
 {
 	struct store *s = &r->call->server->store;
 	struct rest_selectors sel;
-	json_t *items, *list, *one, *options = NULL;
+	json_t *items, *list, *one, *options = delete_options(r);
 	const struct store_entry *e;
 	size_t i;
 	bool dry;
 
-	if (r->call->body.n && !(options = rest_body(r, NULL)))
+	if (!options)
 		return;
-	dry = is_dry(r, options);
+	dry = is_dry(options);
 	json_decref(options);
 	if (!rest_selectors_read(r, &sel))
 		return;
