@@ -21,6 +21,7 @@
 #define ADMISSION_BODY_MAX (3 * 1024 * 1024)	/* spec 22 section 1; 413 after it */
 #define ADMISSION_LOOKUPS_MAX 256		/* objects that one request may ask for */
 #define ADMISSION_TRIES_MAX 5			/* decisions of one request (spec 22 section 10) */
+#define ADMISSION_QUESTIONS_MAX 8	/* that one request may ask the authorizers */
 
 enum admission_operation {
 	ADMISSION_NONE,			/* a read: no plugin is asked */
