@@ -70,6 +70,10 @@ struct loop {
 	struct event io_event;
 	struct list at_end;
 
+	struct list warm;		/* struct loop_warm, longest unused first */
+	size_t warm_count;
+	struct loop_timer cooling;
+
 	void *scratch;			/* owned */
 };
 
@@ -159,6 +163,57 @@ static struct event_base *new_base(void)
 	return base;
 }
 
+/* ---- what is warm ---- */
+
+static void cool_first(struct loop *l)
+{
+	struct loop_warm *w = container_of(l->warm.next, struct loop_warm, node);
+
+	loop_warm_forget(l, w);
+	w->cool(w);
+}
+
+static void cool_down(struct loop_timer *t)
+{
+	struct loop *l = t->loop;
+	int64_t limit_us = LOOP_WARM_MS * INT64_C(1000), age_us;
+
+	while (!list_is_empty(&l->warm)) {
+		age_us = loop_now_us(l) - container_of(l->warm.next, struct loop_warm,
+						       node)->used_us;
+		if (age_us < limit_us) {
+			loop_timer_arm(t, (limit_us - age_us + 999) / 1000);
+			return;
+		}
+		cool_first(l);
+	}
+}
+
+void loop_warm_init(struct loop_warm *w, void (*cool)(struct loop_warm *w))
+{
+	list_init(&w->node);
+	w->cool = cool;
+}
+
+void loop_warm_use(struct loop *l, struct loop_warm *w)
+{
+	loop_warm_forget(l, w);
+	w->used_us = loop_now_us(l);
+	list_add_tail(&l->warm, &w->node);
+	if (++l->warm_count > LOOP_WARM_MAX)
+		cool_first(l);
+	if (!l->cooling.armed)
+		loop_timer_arm(&l->cooling, LOOP_WARM_MS);
+}
+
+void loop_warm_forget(struct loop *l, struct loop_warm *w)
+{
+	if (list_is_empty(&w->node))
+		return;
+	list_del(&w->node);
+	l->warm_count--;
+}
+
 struct loop *loop_new(const struct clock *clock)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -171,6 +226,8 @@ struct loop *loop_new(const struct clock *clock)
 	l->base = new_base();
 	list_init(&l->tasks);
 	list_init(&l->at_end);
+	list_init(&l->warm);
+	loop_timer_init(&l->cooling, l, cool_down);
 	evtimer_assign(&l->wake, l->base, on_wake, l);
 	l->wake_us = NEVER;
 	pthread_mutex_init(&l->post_lock, NULL);
@@ -215,6 +272,9 @@ void loop_free(struct loop *l)
 	}
 	while (list_pop(&l->tasks))
 		;
+	while (list_pop(&l->warm))
+		;
+	loop_timer_fini(&l->cooling);
 	event_del(&l->wake);
 	event_del(&l->post_event);
 	event_del(&l->io_event);

@@ -73,6 +73,22 @@ void loop_timer_cancel(struct loop_timer *t);		/* harmless when it is not armed 
 void loop_timer_fini(struct loop_timer *t);
 
 /*
+ * What was used a moment ago and keeps memory for its next use: it is asked to give that back
+ * (cool) when it was not used for LOOP_WARM_MS, or when LOOP_WARM_MAX others were used since.
+ */
+#define LOOP_WARM_MS 1000
+#define LOOP_WARM_MAX 512
+struct loop_warm {
+	struct list node;
+	void (*cool)(struct loop_warm *w);
+	int64_t used_us;
+};
+void loop_warm_init(struct loop_warm *w, void (*cool)(struct loop_warm *w));
+void loop_warm_use(struct loop *l, struct loop_warm *w);
+/* It is not asked any more; harmless when it is not warm. */
+void loop_warm_forget(struct loop *l, struct loop_warm *w);
+
+/*
  * Sockets that stay for long are watched edge-triggered in an epoll set of the loop's own, which
  * libevent watches: it costs no struct event per connection, no system call per request, and
  * unlike libevent's events it tells a reset from data.

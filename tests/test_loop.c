@@ -335,6 +335,63 @@ static void test_other_threads_post(void)
 	loop_free(loop);
 }
 
+struct warm_thing {
+	struct loop_warm warm;
+	int cooled;
+};
+
+static void count_cooling(struct loop_warm *w)
+{
+	container_of(w, struct warm_thing, warm)->cooled++;
+}
+
+static void test_what_is_not_used_cools(void)
+{
+	struct warm_thing a = { .cooled = 0 }, b = { .cooled = 0 };
+
+	setup();
+	loop_warm_init(&a.warm, count_cooling);
+	loop_warm_init(&b.warm, count_cooling);
+	loop_warm_use(loop, &a.warm);
+	clock_fake_advance(&fake, LOOP_WARM_MS * 600);
+	loop_turn(loop, 0);
+	loop_warm_use(loop, &b.warm);
+	clock_fake_advance(&fake, LOOP_WARM_MS * 600);
+	loop_turn(loop, 0);
+	int_is(a.cooled, 1);
+	int_is(b.cooled, 0);
+	loop_warm_use(loop, &b.warm);	/* stays warm for another while */
+	clock_fake_advance(&fake, LOOP_WARM_MS * 600);
+	loop_turn(loop, 0);
+	int_is(b.cooled, 0);
+	loop_warm_use(loop, &a.warm);
+	loop_warm_forget(loop, &a.warm);
+	loop_warm_forget(loop, &a.warm);
+	clock_fake_advance(&fake, LOOP_WARM_MS * 2000);
+	loop_turn(loop, 0);
+	int_is(a.cooled, 1);
+	int_is(b.cooled, 1);
+	loop_free(loop);
+}
+
+static void test_only_so_many_are_warm(void)
+{
+	struct warm_thing *things = xcalloc(LOOP_WARM_MAX + 2, sizeof(*things));
+
+	setup();
+	for (int i = 0; i < LOOP_WARM_MAX + 2; i++) {
+		loop_warm_init(&things[i].warm, count_cooling);
+		loop_warm_use(loop, &things[i].warm);
+		loop_warm_use(loop, &things[0].warm);
+	}
+	int_is(things[0].cooled, 0);
+	int_is(things[1].cooled + things[2].cooled, 2);
+	int_is(things[3].cooled, 0);
+	loop_free(loop);	/* with warm things that are not asked any more */
+	int_is(things[3].cooled, 0);
+	free(things);
+}
+
 int main(void)
 {
 	static const struct tap_test t[] = {
@@ -350,6 +407,8 @@ int main(void)
 		TAP(test_graveyard_grows_while_it_is_emptied),
 		TAP(test_time_is_read_once_per_turn),
 		TAP(test_other_threads_post),
+		TAP(test_what_is_not_used_cools),
+		TAP(test_only_so_many_are_warm),
 		TAP_END
 	};
 
