@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Leases, CSI nodes, resource slices and certificate requests: only what is the node's own. */
+#include "config.h"
+
+#include "admission/node_restriction.h"
+
+#define LEASE_NAMESPACE "kube-node-lease"
+
+/* The name that is written: of the body on CREATE, else of the URL; empty for a collection. */
+static enum admission_result written_name(struct admission_request *r,
+					  enum admission_operation op, struct str *name)
+{
+	enum admission_result result;
+	json_t *object;
+
+	*name = r->attributes->name;
+	if (op != ADMISSION_CREATE)
+		return ADMISSION_ALLOW;
+	result = admission_new_object(r, &object);
+	if (result == ADMISSION_ALLOW)
+		*name = tree_text(object, "metadata.name");
+	return result;
+}
+
+/* A PUT or an apply that creates has the name of the URL: 400 before admission otherwise. */
+enum admission_result node_restriction_lease(struct admission_request *r,
+					     enum admission_operation op, struct str node)
+{
+	enum admission_result result;
+	struct str name;
+
+	if (!str_eq(r->attributes->namespace, STR(LEASE_NAMESPACE)))
+		return node_forbid(r, "can only access leases in the \"" LEASE_NAMESPACE
+				   "\" system namespace");
+	result = written_name(r, op, &name);
+	if (result != ADMISSION_ALLOW || str_eq(name, node))
+		return result;
+	return node_forbid(r, "can only access node lease with the same name as the requesting "
+			   "node");
+}
+
+enum admission_result node_restriction_csi_node(struct admission_request *r,
+						enum admission_operation op, struct str node)
+{
+	enum admission_result result;
+	struct str name;
+
+	result = written_name(r, op, &name);
+	if (result != ADMISSION_ALLOW || str_eq(name, node))
+		return result;
+	return node_forbid(r, "can only access CSINode with the same name as the requesting node");
+}
+
+static enum admission_result create_slice(struct admission_request *r, struct str node)
+{
+	enum admission_result result;
+	json_t *slice;
+
+	result = admission_new_object(r, &slice);
+	if (result != ADMISSION_ALLOW || str_eq(tree_text(slice, "spec.nodeName"), node))
+		return result;
+	return node_forbid(r, "can only create ResourceSlice with the same NodeName as the "
+			   "requesting node");
+}
+
+static enum admission_result refuse_slice(struct admission_request *r)
+{
+	return node_forbid(r, "can only delete ResourceSlice with the same NodeName as the "
+			   "requesting node");
+}
+
+static bool selects_node(const struct selector *s, struct str node)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (str_eq(s->v[i].key, STR("spec.nodeName")) && s->v[i].op == SELECTOR_EQUALS &&
+		    s->v[i].value_count == 1 && str_eq(s->v[i].values[0], node))
+			return true;
+	return false;
+}
+
+/* Of a collection the selector, which the Node authorizer demands, leaves the node's own. */
+static enum admission_result delete_slice(struct admission_request *r, struct str node)
+{
+	enum admission_result result;
+	json_t *slice;
+
+	if (!r->attributes->name.n)
+		return selects_node(&r->attributes->field_selector, node) ? ADMISSION_ALLOW
+			: refuse_slice(r);
+	result = admission_old_object(r, &slice);
+	if (result != ADMISSION_ALLOW)
+		return result;
+	if (!str_eq(tree_text(slice, "spec.nodeName"), node))
+		return refuse_slice(r);
+	admission_require_uid(r, tree_text(slice, "metadata.uid"));
+	return ADMISSION_ALLOW;
+}
+
+enum admission_result node_restriction_slice(struct admission_request *r,
+					     enum admission_operation op, struct str node)
+{
+	/* What is updated the Node authorizer has related to the node, and it stays so. */
+	if (op == ADMISSION_UPDATE)
+		return ADMISSION_ALLOW;
+	return op == ADMISSION_CREATE ? create_slice(r, node) : delete_slice(r, node);
+}
+
+/* The feature gate PodCertificateRequest is off in 1.36, and nothing here turns it on. */
+enum admission_result node_restriction_pod_certificate(struct admission_request *r,
+						       enum admission_operation op,
+						       struct str node)
+{
+	(void)op;
+	(void)node;
+	return node_forbid(r, "PodCertificateRequest feature gate is disabled");
+}
