@@ -86,7 +86,8 @@ static struct tls_pair *read_sni(const struct options *o, struct flag_sni *value
 
 /*
  * OpenSSL's list for --tls-cipher-suites, colon-separated; NULL: the default set. Owned.  The names
- * were judged with the other options; those of TLS 1.3 have no effect.
+ * were judged with the other options; those of TLS 1.3 have no effect, and alone leave nothing for
+ * older versions.
  */
 static char *cipher_list(const struct options *o)
 {
@@ -103,7 +104,7 @@ static char *cipher_list(const struct options *o)
 			strbuf_add_char(&list, ':');
 		strbuf_add_cstr(&list, name);
 	}
-	return list.n ? strbuf_detach(&list) : NULL;
+	return o->tls_cipher_suites.n ? strbuf_detach(&list) : NULL;
 }
 
 struct tls_server_context *material_server_context(const struct options *o, struct problems *p)
