@@ -338,10 +338,6 @@ static void check_admission(const struct options *o, struct problems *p)
 		problems_add(p, NULL, 0, "admission-control", "admission-control and "
 			     "enable-admission-plugins/disable-admission-plugins flags are "
 			     "mutually exclusive");
-	if (list_has(&o->enable_admission_plugins, "NodeRestriction") ||
-	    list_has(&o->admission_control, "NodeRestriction"))
-		log_warning("The admission plugin NodeRestriction comes with a later version of "
-			    "the proxy and has no effect here: keep it enabled at the upstream");
 }
 
 static void check_node_wait(const struct options *o, struct problems *p)

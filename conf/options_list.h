@@ -69,13 +69,13 @@ OPTION(AUTHORIZATION, "node-authorizer-wait", DURATION, node_authorizer_wait_ms,
        "object that a pod bound a moment ago may use: it is answered as soon as the watch brings "
        "the pod. 0 turns it off; at most 10s.")
 OPTION(AUTHORIZATION, "enable-admission-plugins", STRINGS, enable_admission_plugins, NULL, "names",
-       "Admission plugins to switch on. The names of all plugins of kube-apiserver are accepted "
-       "and left to the upstream; NodeRestriction has no effect here yet.")
+       "Admission plugins to switch on. The proxy runs NodeRestriction; the names of all others of "
+       "kube-apiserver are accepted and left to the upstream.")
 OPTION(AUTHORIZATION, "disable-admission-plugins", STRINGS, disable_admission_plugins, NULL,
-       "names", "Admission plugins to switch off; accepted and left to the upstream.")
+       "names", "Admission plugins to switch off. NodeRestriction is off unless it is enabled; all "
+       "others are left to the upstream.")
 OPTION(AUTHORIZATION, "admission-control", STRINGS, admission_control, NULL, "names",
-       "The old name of --enable-admission-plugins; excludes it. Accepted and left to the "
-       "upstream.")
+       "The old name of --enable-admission-plugins; excludes it.")
 OPTION(AUTHORIZATION, "cluster-state", STRING, cluster_state, "upstream", "upstream|path",
        "Where the objects come from that the authorizers read: \"upstream\" lists and watches "
        "them there; a file or folder of manifests, one folder deep, stands for all of them and is "

@@ -75,6 +75,26 @@ enum step_result exchange_answer_text(struct exchange *x, int code, struct str b
 	return send_answer(x, &m, body);
 }
 
+enum step_result exchange_answer_json(struct exchange *x, int code, struct str body)
+{
+	struct http_message m;
+
+	begin(x, &m, code, STR("application/json"));
+	http_headers_add(&m.headers, STR("Cache-Control"), STR("no-cache, private"));
+	return send_answer(x, &m, body);
+}
+
+enum step_result exchange_answer_busy(struct exchange *x)
+{
+	struct http_message m;
+
+	begin(x, &m, 429, STR("text/plain; charset=utf-8"));
+	http_headers_add(&m.headers, STR("Cache-Control"), STR("no-cache, private"));
+	http_headers_add(&m.headers, STR("X-Content-Type-Options"), STR("nosniff"));
+	http_headers_add(&m.headers, STR("Retry-After"), STR("1"));
+	return send_answer(x, &m, STR("Too many requests, please try again later.\n"));
+}
+
 enum step_result exchange_answer_unauthorized(struct exchange *x)
 {
 	static const struct status unauthorized = {

@@ -12,6 +12,7 @@
 #include "conf/options.h"
 #include "obs/log.h"
 #include "obs/metrics.h"
+#include "proxy/admit.h"
 #include "proxy/connection.h"
 
 #define EXCHANGE_MAGIC 0x45584348u	/* "EXCH" */
@@ -24,7 +25,6 @@ static enum step_result step_authenticate(struct exchange *x);
 static enum step_result step_impersonate(struct exchange *x);
 static enum step_result step_authorize(struct exchange *x);
 static enum step_result step_local(struct exchange *x);
-static enum step_result step_admit(struct exchange *x);
 
 /* The life of a request (spec 00 section 11). Forward ends in the relay, which ends in finish. */
 static const struct {
@@ -40,7 +40,7 @@ static const struct {
 	{ "authorize", step_authorize },
 	{ "local", step_local },
 	{ "guard", exchange_guard },
-	{ "admit", step_admit },
+	{ "admit", exchange_admit },
 	{ "forward", exchange_forward },
 };
 
@@ -55,6 +55,15 @@ void exchange_resume(struct exchange *x)
 	CHECK_MAGIC(x, EXCHANGE_MAGIC);
 	if (!x->head_sent)	/* else the deadline answered meanwhile */
 		run_steps(x);
+}
+
+/* Admission stands right before forwarding, where the exchange is. */
+void exchange_readmit(struct exchange *x)
+{
+	CHECK(steps[x->step].run == exchange_forward);
+	x->step--;
+	exchange_admit_again(x);
+	run_steps(x);
 }
 
 static void resume_callback(void *arg)
@@ -132,6 +141,7 @@ static void on_deadline(struct loop_timer *t)
 	CHECK_MAGIC(x, EXCHANGE_MAGIC);
 	x->decision = "timeout";
 	exchange_drop_upstream(x, ERR_TIMEOUT);
+	exchange_admit_stop(x);
 	if (x->head_sent)
 		exchange_abort(x, ERR_TIMEOUT);
 	else
@@ -295,13 +305,6 @@ static enum step_result step_local(struct exchange *x)
 	return result;
 }
 
-/* The admission chain's place; NodeRestriction joins here. */
-static enum step_result step_admit(struct exchange *x)
-{
-	(void)x;
-	return STEP_NEXT;
-}
-
 /* One line per request at --v=2. */
 static void log_exchange(const struct exchange *x)
 {
@@ -334,6 +337,7 @@ static void finish(struct exchange *x)
 	if (log_is_verbose(2))
 		log_exchange(x);
 	exchange_drop_upstream(x, ERR_CANCELED);
+	exchange_admit_stop(x);
 	loop_timer_fini(&x->deadline);
 	if (x->counted_authn)
 		authn_request_fini(&x->authn);

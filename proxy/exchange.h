@@ -31,6 +31,7 @@ struct exchange {
 	struct http_message *request;	/* in the client stream's arena; forward.c makes it ours */
 	bool request_ended;		/* the whole request body has been received */
 	bool discard_body;		/* the request body goes nowhere */
+	struct admit *admit;		/* owned; NULL: admission has no part in this request */
 	bool head_sent, response_ended;	/* toward the client */
 	int status;			/* that was sent, 0 before */
 
@@ -53,6 +54,15 @@ struct exchange {
 	struct http_stream *upstream;		/* ours until released */
 	/* body that came before the stream was there; <= HTTP_WINDOW */
 	struct strbuf early_body;
+	/*
+	 * A body that admission has collected: sent by the credit of the upstream, while the
+	 * client's was given back already.  Borrowed from admit.
+	 */
+	bool body_is_whole;
+	struct str whole_body;
+	size_t body_given;		/* of it, to the transport */
+	bool prepared;			/* the head is as the upstream gets it */
+	bool retracted;			/* the upstream's answer is read off for nobody */
 	bool upstream_head;		/* the final response head has come */
 	bool upstream_ended;		/* the whole response has come */
 	bool request_sent_whole;	/* send_end was called, or there was no body */
@@ -64,6 +74,8 @@ struct exchange {
 http_accept_fn exchange_accept;
 /* Goes on after a WAIT; the only way back into the steps. */
 void exchange_resume(struct exchange *x);
+/* Back to the admit step, from the forward step. */
+void exchange_readmit(struct exchange *x);
 /* Ends it from outside: the client sees a broken or failed response. */
 void exchange_abort(struct exchange *x, int err);
 
@@ -83,6 +95,10 @@ enum step_result exchange_answer_text(struct exchange *x, int code, struct str b
 				      bool cache_control);
 enum step_result exchange_answer_unauthorized(struct exchange *x);
 enum step_result exchange_answer_forbidden(struct exchange *x, struct str reason);
+/* A body that the upstream gave us, JSON. */
+enum step_result exchange_answer_json(struct exchange *x, int code, struct str body);
+/* 429, to come again in a second. */
+enum step_result exchange_answer_busy(struct exchange *x);
 /* 503 with our own message; retry: the request was surely not processed. */
 enum step_result exchange_answer_unavailable(struct exchange *x, struct str message, bool retry);
 enum step_result exchange_answer_timeout(struct exchange *x);

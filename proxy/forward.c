@@ -10,7 +10,7 @@
 #include "base/err.h"
 #include "http/date.h"
 #include "obs/metrics.h"
-#include "proxy/exchange.h"
+#include "proxy/admit.h"
 
 static const struct http_stream_handler upstream_handler;
 
@@ -68,12 +68,40 @@ static enum step_result refuse_identity(struct exchange *x, const char *why)
 	return exchange_answer_status(x, &s, true, 0);
 }
 
+/* The next piece of a body that is all here: so much as has left, at most a window is queued. */
+static void send_piece(struct exchange *x, size_t credit)
+{
+	const struct http_stream_ops *ops = x->upstream->ops;
+	size_t left = x->whole_body.n - x->body_given, n = left < credit ? left : credit;
+
+	if (x->request_sent_whole)
+		return;
+	ops->send_body(x->upstream, x->whole_body.p + x->body_given, n);
+	x->body_given += n;
+	if (x->body_given < x->whole_body.n)
+		return;
+	x->request_sent_whole = true;
+	ops->send_end(x->upstream, NULL);
+}
+
+static void send_whole_request(struct exchange *x)
+{
+	x->body_given = 0;
+	x->request_sent_whole = !x->whole_body.n;
+	x->upstream->ops->send_head(x->upstream, x->request, !x->whole_body.n);
+	send_piece(x, HTTP_WINDOW);
+}
+
 static void send_request(struct exchange *x)
 {
 	const struct http_stream_ops *ops = x->upstream->ops;
 	bool whole = x->request_ended && !x->early_body.n;
 
 	metric_add(METRIC_REQUESTS_FORWARDED, 1);
+	if (x->body_is_whole) {
+		send_whole_request(x);
+		return;
+	}
 	ops->send_head(x->upstream, x->request, whole);
 	x->request_sent_whole = whole;
 	if (whole || !x->upstream)
@@ -129,8 +157,9 @@ enum step_result exchange_forward(struct exchange *x)
 {
 	const char *why;
 
-	if (prepare_request(x, &why))
+	if (!x->prepared && prepare_request(x, &why))
 		return refuse_identity(x, why);
+	x->prepared = true;
 	open_upstream(x, false);
 	return STEP_DONE;
 }
@@ -156,6 +185,8 @@ void exchange_drop_upstream(struct exchange *x, int err)
 
 void exchange_request_body(struct exchange *x, const void *p, size_t n)
 {
+	if (exchange_admit_body(x, p, n))
+		return;
 	if (x->discard_body || x->upstream_ended) {
 		x->client->ops->consume(x->client, n);
 	} else if (x->upstream) {
@@ -169,6 +200,8 @@ void exchange_request_body(struct exchange *x, const void *p, size_t n)
 void exchange_request_end(struct exchange *x)
 {
 	x->request_ended = true;
+	if (exchange_admit_body_end(x))
+		return;
 	if (!x->upstream || x->discard_body || x->upstream_ended || x->request_sent_whole)
 		return;
 	x->request_sent_whole = true;
@@ -179,10 +212,25 @@ static void upstream_on_sent(void *user, size_t n)
 {
 	struct exchange *x = user;
 
-	x->client->ops->consume(x->client, n);
+	if (x->body_is_whole)
+		send_piece(x, n);
+	else
+		x->client->ops->consume(x->client, n);
 }
 
 /* From the upstream to the client. */
+
+/*
+ * A conflict says that the object is not the one that admission has judged: of its answer nothing
+ * is relayed, and the whole is done again with what is stored now (spec 22 section 10).
+ */
+static void conflict_is_read(struct exchange *x, bool complete)
+{
+	x->upstream_ended = complete;
+	exchange_drop_upstream(x, ERR_CANCELED);
+	x->retracted = x->upstream_ended = x->request_sent_whole = false;
+	exchange_readmit(x);
+}
 
 /* One Audit-Id, the one of this request; Date if there is none (spec 06 section 4). */
 static void tidy_response(struct exchange *x, struct http_message *m)
@@ -220,6 +268,12 @@ static void upstream_on_head(void *user, struct http_message *m, bool end)
 		relay_informational(x, m);
 		return;
 	}
+	if (m->status == 409 && exchange_admit_retries(x)) {
+		x->retracted = true;
+		if (end)
+			conflict_is_read(x, true);
+		return;
+	}
 	x->upstream_head = true;
 	x->head_sent = true;
 	x->status = m->status;
@@ -237,13 +291,20 @@ static void upstream_on_body(void *user, const void *p, size_t n)
 {
 	struct exchange *x = user;
 
-	x->client->ops->send_body(x->client, p, n);
+	if (x->retracted)
+		x->upstream->ops->consume(x->upstream, n);
+	else
+		x->client->ops->send_body(x->client, p, n);
 }
 
 static void upstream_on_end(void *user, const struct http_headers *trailers)
 {
 	struct exchange *x = user;
 
+	if (x->retracted) {
+		conflict_is_read(x, true);
+		return;
+	}
 	x->client->ops->send_end(x->client, trailers);
 	upstream_finished(x);
 }
@@ -262,6 +323,10 @@ static void upstream_on_closed(void *user, int err)
 	bool retry = may_retry(x);
 	bool unprocessed = x->upstream->unprocessed && !x->upstream->reused;
 
+	if (x->retracted) {
+		conflict_is_read(x, false);
+		return;
+	}
 	exchange_drop_upstream(x, err);
 	if (x->upstream_head) {
 		/* A stream that breaks looks broken to the client. */

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "net/listener.h"
 #include "obs/log.h"
+#include "proxy/admit.h"
 #include "proxy/cluster_state.h"
 #include "proxy/control.h"
 #include "proxy/material.h"
@@ -84,6 +85,8 @@ struct server *server_new(const struct options *o, struct problems *p)
 	snapshot_slot_init(&s->policy_slot);
 	health_init(&s->health);
 	set_own_user(s);
+	admit_init();
+	admission_chain_init(&s->admission, o);
 	load(s, p);
 	if (!p->count)
 		return s;
@@ -156,12 +159,71 @@ static int open_workers(struct server *s, struct problems *p)
 	return 0;
 }
 
+static void add_name(struct strbuf *b, const char *name)
+{
+	strbuf_addf(b, "%s%s", b->n ? "," : "", name);
+}
+
+/* What runs here, worded as kube-apiserver does. */
+static void log_loaded_plugins(const struct admission_chain *chain)
+{
+	struct strbuf names = STRBUF_INIT;
+
+	for (size_t i = 0; i < chain->n; i++)
+		add_name(&names, chain->v[i]->name);
+	if (chain->n)
+		log_info("Loaded %zu mutating admission controller(s) successfully in the "
+			 "following order: %s.", chain->n, names.p);
+	strbuf_fini(&names);
+}
+
+static void add_foreign(struct strbuf *names, const struct option_list *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (!admission_plugin_is_ours(str_from(l->v[i])))
+			add_name(names, l->v[i]);
+}
+
+static void log_foreign_plugins(const struct options *o)
+{
+	struct strbuf names = STRBUF_INIT;
+
+	add_foreign(&names, &o->enable_admission_plugins);
+	add_foreign(&names, &o->admission_control);
+	if (names.n)
+		log_info("Admission plugins that are the upstream's, where they have to be "
+			 "enabled: %s", names.p);
+	strbuf_fini(&names);
+}
+
+static bool has_node_restriction(const struct server *s)
+{
+	for (size_t i = 0; i < s->admission.n; i++)
+		if (s->admission.v[i] == &node_restriction_plugin)
+			return true;
+	return false;
+}
+
+/* The Node authorizer leaves the narrowing of writes to that plugin (spec 12 section 3). */
+static void log_admission(const struct server *s)
+{
+	log_loaded_plugins(&s->admission);
+	log_foreign_plugins(s->options);
+	for (size_t i = 0; i < s->options->mode_count; i++)
+		if (s->options->modes[i] == MODE_NODE && !has_node_restriction(s))
+			log_warning("The Node authorizer without the admission plugin "
+				    "NodeRestriction lets every kubelet delete every pod and "
+				    "change every node: set --enable-admission-plugins="
+				    "NodeRestriction, here or at the upstream");
+}
+
 int server_start(struct server *s, struct problems *p)
 {
 	int rc = open_workers(s, p);
 
 	if (rc)
 		return rc;
+	log_admission(s);
 	upstream_set_start(s->upstreams);
 	s->control = control_new(s);
 	for (size_t i = 0; !rc && i < s->worker_count; i++)

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "admission/admission.h"
 #include "authn/authn_config.h"
 #include "authz/authz.h"
 #include "base/snapshot.h"
@@ -27,6 +28,7 @@ struct server {
 	struct snapshot_slot tls_slot;		/* struct tls_server_context */
 	struct snapshot_slot authn_slot;	/* struct authn_config */
 	struct snapshot_slot policy_slot;	/* struct authz_policy */
+	struct admission_chain admission;
 	struct upstream_set *upstreams;		/* owned */
 	/* Whom our own requests run as upstream; ordinary RBAC applies to it there. */
 	struct user own;

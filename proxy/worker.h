@@ -8,6 +8,11 @@
 #include "proxy/server.h"
 #include "proxy/upstream_pool.h"
 
+/* Bytes that admission holds for the requests of one worker, and for those of one user. */
+#define ADMIT_BUFFERED_MAX (256 * 1024 * 1024)
+#define ADMIT_USER_MAX (ADMIT_BUFFERED_MAX / 8)
+#define WORKER_ADMIT_USERS 1024		/* places to count in; users may share one */
+
 struct worker {
 	struct server *server;			/* borrowed */
 	struct loop *loop;			/* owned */
@@ -21,6 +26,8 @@ struct worker {
 	struct list connections;		/* struct connection */
 	struct list exchanges;			/* struct exchange */
 	atomic_int_fast64_t heartbeat_us;	/* monotonic, of the last answered ping */
+	size_t admit_bytes;
+	size_t admit_user_bytes[WORKER_ADMIT_USERS];
 };
 
 /* The descriptors are taken over; health_fd may be -1. */
