@@ -306,7 +306,7 @@ static bool apply_directives(struct patch_run *run, json_t *list, json_t *patch,
 	return replace;
 }
 
-/* One element of the patch into the first with its key value, or behind the last. */
+/* One element of the patch into the first with its key value, or as it is. */
 static void merge_element(struct patch_run *run, const struct patch_field *f, json_t *merged,
 			  json_t *element)
 {
