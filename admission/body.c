@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#include "admission/yaml_plain.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "codec/json.h"
@@ -157,11 +158,15 @@ static int on_document(void *arg, json_t *doc, int line)
 /* The text becomes our JSON, which is then read like any other: what was decided is what is sent. */
 static enum admission_result read_yaml(struct admission_request *r, struct admission_body *b)
 {
+	bool has_mark = str_has_prefix(r->body, STR("\xef\xbb\xbf"));
+	struct str text = has_mark ? str_skip(r->body, 3) : r->body;
 	json_t *doc = NULL;
 	const char *why = NULL;
-	int line = 0;
-	int rc = yaml_read(r->body, on_document, &doc, &line, &why);
+	int line = 0, rc;
 
+	if (!yaml_is_plain(text, &why))
+		return unrecognized(r, b, "yaml: ", why);
+	rc = yaml_read(text, on_document, &doc, &line, &why);
 	if (!doc)
 		return unrecognized(r, b, "couldn't get version/kind; yaml: ",
 				    rc < 0 && why ? why : "there is no document");
@@ -177,6 +182,7 @@ static enum admission_result read_patch(struct admission_request *r, struct admi
 {
 	const char *why = "";
 
+	b->text = r->body;
 	if (!r->body.n)
 		why = "unexpected end of JSON input";
 	else if (json_read_strict(r->body, &b->raw, &why) == 0)
