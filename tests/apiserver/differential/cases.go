@@ -28,6 +28,11 @@ type testCase struct {
 	// refusable marks framing that the proxy may refuse with 400 although the
 	// server takes it.
 	refusable bool
+	// strict marks a body on which two readers may disagree: the proxy may
+	// refuse it with 400 or 415.
+	strict bool
+	// accepted are stricter answers that a vector allows.
+	accepted []int
 }
 
 func (t *testCase) id() string {
@@ -45,10 +50,10 @@ func (t *testCase) id() string {
 type suite struct {
 	certificates []credential
 	tokens       []credential
-	// request is a certificate signing request in PEM.
-	request []byte
-	random  *rand.Rand
-	cases   []*testCase
+	// request is a certificate signing request in PEM, nodeRequest one of n002.
+	request, nodeRequest []byte
+	random               *rand.Rand
+	cases                []*testCase
 }
 
 const seed = 20250

@@ -94,6 +94,15 @@ var differences = []*known{
 				proxied.status == direct.status && !strings.Contains(string(proxied.body),
 					`"authenticated":true`))
 		}},
+	{name: "strict reading",
+		why: "bodies on which two readers may disagree are 400 or 415 before anything is sent",
+		matches: func(t *testCase, direct, proxied *answer) bool {
+			return t.strict && (proxied.status == 400 || proxied.status == 415)
+		}},
+	{name: "stricter vectors", why: "the vector allows the answer beside the server's own",
+		matches: func(t *testCase, _, proxied *answer) bool {
+			return slices.Contains(t.accepted, proxied.status)
+		}},
 	{name: "creation by update", why: "update or patch without create might create the object: 403",
 		mode: "none",
 		matches: func(t *testCase, _, proxied *answer) bool {

@@ -24,6 +24,7 @@ type options struct {
 	direct, proxy, basic string
 	pki, tokens          string
 	mode, only           string
+	nodes, vectors       string
 	jobs                 int
 	list, verbose        bool
 }
@@ -52,6 +53,9 @@ func parseFlags() *options {
 	flag.StringVar(&o.pki, "pki", "", "folder of certificates")
 	flag.StringVar(&o.tokens, "tokens", "", "token file that both sides read")
 	flag.StringVar(&o.mode, "mode", "none", "none, enforcing or self: what stands behind -proxy")
+	flag.StringVar(&o.nodes, "nodes", "",
+		"token file of the node suite, which then runs instead of the other one")
+	flag.StringVar(&o.vectors, "vectors", "", "noderestriction.json, for the node suite")
 	flag.StringVar(&o.only, "only", "", "run only the cases whose name matches this expression")
 	flag.IntVar(&o.jobs, "jobs", 3, "connections in parallel")
 	flag.BoolVar(&o.list, "list", false, "print the cases' names and stop")
@@ -86,13 +90,36 @@ func newSuite(o *options) *suite {
 	if s.tokens, err = tokens(o.tokens); err != nil {
 		fatal("%v", err)
 	}
-	if s.request, err = os.ReadFile(filepath.Join(o.pki, "request.pem")); err != nil {
-		fatal("%v", err)
+	for name, request := range map[string]*[]byte{"request": &s.request,
+		"node-request": &s.nodeRequest} {
+		if *request, err = os.ReadFile(filepath.Join(o.pki, name+".pem")); err != nil {
+			fatal("%v", err)
+		}
 	}
 	if len(s.certificates) == 0 || len(s.tokens) == 0 {
 		fatal("no certificates in %s or no tokens in %s", o.pki, o.tokens)
 	}
 	s.build()
+	return s
+}
+
+// suiteOf waits for the fixtures and makes the cases.
+func suiteOf(o *options, direct, proxied *endpoint) *suite {
+	s := newSuite(o)
+	if o.list && o.nodes == "" {
+		return s
+	}
+	for _, e := range []*endpoint{direct, proxied} {
+		if err := awaitFixtures(o, e); err != nil {
+			fatal("%v", err)
+		}
+	}
+	if o.nodes != "" {
+		s = newNodeSuite(o, s, direct)
+		if err := settleNodes(o, direct, proxied); err != nil {
+			fatal("%v", err)
+		}
+	}
 	return s
 }
 
@@ -201,8 +228,20 @@ func main() {
 		printPorts(os.Args[2])
 		return
 	}
+	if len(os.Args) == 5 && os.Args[1] == "node-tokens" {
+		if err := writeNodeTokens(os.Args[2], os.Args[3], os.Args[4]); err != nil {
+			fatal("%v", err)
+		}
+		return
+	}
 	o := parseFlags()
-	cases := newSuite(o).selected(o.only)
+	roots, err := loadRoots(filepath.Join(o.pki, "serving-ca.crt"))
+	if err != nil {
+		fatal("%v", err)
+	}
+	direct := &endpoint{"direct", o.direct, roots}
+	proxied := &endpoint{"proxy", o.proxy, roots}
+	cases := suiteOf(o, direct, proxied).selected(o.only)
 	names := make([]string, len(cases))
 	for i, t := range cases {
 		names[i] = t.id()
@@ -212,17 +251,6 @@ func main() {
 	}
 	if o.list {
 		return
-	}
-	roots, err := loadRoots(filepath.Join(o.pki, "serving-ca.crt"))
-	if err != nil {
-		fatal("%v", err)
-	}
-	direct := &endpoint{"direct", o.direct, roots}
-	proxied := &endpoint{"proxy", o.proxy, roots}
-	for _, e := range []*endpoint{direct, proxied} {
-		if err := awaitFixtures(o, e); err != nil {
-			fatal("%v", err)
-		}
 	}
 	start := time.Now()
 	results := runAll(o, cases, direct, proxied)

@@ -130,11 +130,11 @@ func serviceAccountKey(d folder) {
 }
 
 // request writes a certificate signing request, for an object that records
-// who created it.
-func request(d folder) {
-	template := &x509.CertificateRequest{RawSubject: subject(org("devs"), cn("jane"))}
+// who created it or that a node creates.
+func request(d folder, file string, names []byte) {
+	template := &x509.CertificateRequest{RawSubject: names}
 	der := must(x509.CreateCertificateRequest(rand.Reader, template, newKey("")))
-	d.put("request.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}))
+	d.put(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}))
 }
 
 func main() {
@@ -154,7 +154,8 @@ func main() {
 	d.putPair("front-proxy", sign(base(subject(cn("kube-authproxy"))), frontProxy, ""))
 
 	serviceAccountKey(d)
-	request(d)
+	request(d, "request.pem", subject(org("devs"), cn("jane")))
+	request(d, "node-request.pem", subject(org("system:nodes"), cn("system:node:n002")))
 	client := authority("client-ca", nil, nil)
 	pinned := clients(folder(filepath.Join(string(d), "clients")), client, frontProxy)
 	d.put("client-ca.crt", certificates(append(client.chain, pinned.chain...)...))
