@@ -7,8 +7,6 @@
 
 #include "admission/body.h"
 
-#include <stdlib.h>
-
 #include "admission/yaml_plain.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -423,10 +421,17 @@ enum admission_result body_read(struct admission_request *r)
 	return rc;
 }
 
+static int add_piece(const char *p, size_t n, void *arg)
+{
+	strbuf_add(arg, p, n);
+	return 0;
+}
+
 /* Owner references that are equal to an earlier one are dropped (spec 21 section 4). */
 static void merge_owners(json_t *tree)
 {
 	json_t *owners = tree_at(tree, "metadata.ownerReferences"), *seen, *kept;
+	struct strbuf key = STRBUF_INIT;
 
 	if (!json_is_array(owners) || json_array_size(owners) < 2)
 		return;
@@ -434,14 +439,15 @@ static void merge_owners(json_t *tree)
 	kept = json_array();
 	for (size_t i = 0; i < json_array_size(owners); i++) {
 		json_t *owner = json_array_get(owners, i);
-		char *key = json_dumps(owner, JSON_SORT_KEYS | JSON_COMPACT);
 
-		if (key && !json_object_get(seen, key)) {
-			json_object_set_new(seen, key, json_true());
+		strbuf_clear(&key);
+		json_dump_callback(owner, add_piece, &key, JSON_SORT_KEYS | JSON_COMPACT);
+		if (key.n && !json_object_get(seen, key.p)) {
+			json_object_set_new(seen, key.p, json_true());
 			json_array_append(kept, owner);
 		}
-		free(key);
 	}
+	strbuf_fini(&key);
 	json_decref(seen);
 	json_object_set_new(json_object_get(tree, "metadata"), "ownerReferences", kept);
 }
