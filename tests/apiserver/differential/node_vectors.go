@@ -249,12 +249,14 @@ func (n *nodeSuite) create(object map[string]any) (string, error) {
 		at += "/namespaces/" + fmt.Sprint(metadata["namespace"])
 	}
 	at += "/" + strings.ToLower(kind) + "s"
-	created := clone(object)
-	set(created, nil, "metadata", "resourceVersion")
+	created, applied := withoutApplied(object)
 	if err := write(n.client, n.direct, "POST", at, string(encode(created)), 201, 409); err != nil {
 		return "", err
 	}
 	at += "/" + fmt.Sprint(metadata["name"])
+	if err := n.complete(at, kind, object, applied); err != nil {
+		return "", err
+	}
 	status, ok := object["status"].(map[string]any)
 	if ok && len(status) > 0 {
 		patch := encode(map[string]any{"status": status})
@@ -263,4 +265,54 @@ func (n *nodeSuite) create(object map[string]any) (string, error) {
 		}
 	}
 	return at, nil
+}
+
+// withoutApplied is the object as it is created: what its managedFields give
+// to a manager that applied stands in the second result instead.
+func withoutApplied(object map[string]any) (created, applied map[string]any) {
+	created = clone(object)
+	set(created, nil, "metadata", "resourceVersion")
+	managers, _ := member(object, "metadata", "managedFields").([]any)
+	set(created, nil, "metadata", "managedFields")
+	for _, m := range managers {
+		manager, _ := m.(map[string]any)
+		owned, _ := member(manager, "fieldsV1", "f:metadata", "f:labels").(map[string]any)
+		if manager["operation"] != "Apply" {
+			continue
+		}
+		applied = text(`{"apiVersion":"%s","kind":"%s","metadata":{"name":"%s"}}`,
+			object["apiVersion"], object["kind"], member(object, "metadata", "name"))
+		for key := range owned {
+			label := strings.TrimPrefix(key, "f:")
+			set(applied, member(object, "metadata", "labels", label), "metadata", "labels", label)
+			set(created, nil, "metadata", "labels", label)
+		}
+	}
+	return created, applied
+}
+
+// complete undoes what the server's other admission plugins added to an
+// object, and applies what a manager owns.
+func (n *nodeSuite) complete(at, kind string, object, applied map[string]any) error {
+	patch := map[string]any{}
+	switch kind {
+	case "Node":
+		patch["spec"] = map[string]any{"taints": member(object, "spec", "taints")}
+	case "PersistentVolumeClaim", "PersistentVolume":
+		patch["metadata"] = map[string]any{"finalizers": nil}
+	}
+	if len(patch) > 0 {
+		if err := write(n.client, n.direct, "PATCH", at, string(encode(patch)), 200); err != nil {
+			return err
+		}
+	}
+	if applied == nil {
+		return nil
+	}
+	t := &testCase{cred: certificate("admin"), method: "PATCH", target: at + "?fieldManager=admin",
+		headers: []string{"Content-Type: application/apply-patch+yaml"}, body: string(encode(applied))}
+	if a := n.client.send(n.direct, t); a.status != 200 {
+		return fmt.Errorf("apply %s: %d %s", at, a.status, excerpt(string(a.body), 0))
+	}
+	return nil
 }
