@@ -45,6 +45,7 @@ enum admission_need {
 	ADMISSION_NEEDS_DECISION,	/* r->questions[r->question_count - 1] */
 };
 
+/* Without a name: the collection that the request addresses, by the request's field selector. */
 struct admission_key {
 	struct str api_group, api_version, resource, namespace, name;
 };

@@ -78,15 +78,52 @@ static bool selects_node(const struct selector *s, struct str node)
 	return false;
 }
 
-/* Of a collection the selector, which the Node authorizer demands, leaves the node's own. */
+static json_t *looked_up(const struct admission_request *r)
+{
+	for (size_t i = 0; i < r->lookup_count; i++)
+		if (!r->lookups[i].key.name.n)
+			return r->lookups[i].object;
+	return NULL;
+}
+
+/*
+ * Of a collection each object is judged: the selector, which the Node authorizer demands, must
+ * leave the node's own.  One that becomes another node's between this and the deletion has to be
+ * deleted and made again under its name in that moment.
+ */
+static enum admission_result delete_slices(struct admission_request *r, struct str node)
+{
+	const struct attributes *a = r->attributes;
+	struct admission_key key = { .api_group = a->api_group, .api_version = a->api_version,
+				     .resource = a->resource };
+	struct str error = STR_NULL;
+	enum admission_result result;
+	json_t *found, *items, *slice;
+	size_t i;
+
+	if (!selects_node(&a->field_selector, node))
+		return refuse_slice(r);
+	result = admission_lookup(r, &key, &found, &error);
+	if (result != ADMISSION_ALLOW)
+		return result;
+	if (error.n)
+		return node_forbid(r, "%.*s", STR_ARG(error));
+	items = json_object_get(looked_up(r), "items");
+	if (found && !json_is_array(items))
+		return refuse_slice(r);
+	json_array_foreach(items, i, slice)
+		if (!str_eq(tree_text(slice, "spec.nodeName"), node))
+			return refuse_slice(r);
+	return ADMISSION_ALLOW;
+}
+
 static enum admission_result delete_slice(struct admission_request *r, struct str node)
 {
 	enum admission_result result;
 	json_t *slice;
 
 	if (!r->attributes->name.n)
-		return selects_node(&r->attributes->field_selector, node) ? ADMISSION_ALLOW
-			: refuse_slice(r);
+		return delete_slices(r, node);
 	result = admission_old_object(r, &slice);
 	if (result != ADMISSION_ALLOW)
 		return result;

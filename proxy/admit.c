@@ -234,12 +234,11 @@ static bool is_path_segment(struct str s)
 	       str_find(s, '%', 0) < 0;
 }
 
-static void add_segment(struct strbuf *b, struct str s)
+static void add_escaped(struct strbuf *b, struct str s)
 {
 	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 				    "0123456789-._~";
 
-	strbuf_add_char(b, '/');
 	for (size_t i = 0; i < s.n; i++) {
 		if (s.p[i] && strchr(plain, s.p[i]))
 			strbuf_add_char(b, s.p[i]);
@@ -248,7 +247,14 @@ static void add_segment(struct strbuf *b, struct str s)
 	}
 }
 
-static struct str path_of(const struct admission_key *k, struct arena *arena)
+static void add_segment(struct strbuf *b, struct str s)
+{
+	strbuf_add_char(b, '/');
+	add_escaped(b, s);
+}
+
+/* The collection is read with the field selector that the request itself has. */
+static struct str path_of(const struct admission_key *k, struct str selector, struct arena *arena)
 {
 	struct strbuf b = STRBUF_INIT;
 	struct str path;
@@ -262,10 +268,22 @@ static struct str path_of(const struct admission_key *k, struct arena *arena)
 		add_segment(&b, k->namespace);
 	}
 	add_segment(&b, k->resource);
-	add_segment(&b, k->name);
+	if (k->name.n) {
+		add_segment(&b, k->name);
+	} else {
+		strbuf_add_cstr(&b, "?fieldSelector=");
+		add_escaped(&b, selector);
+	}
 	path = arena_str(arena, strbuf_str(&b));
 	strbuf_fini(&b);
 	return path;
+}
+
+/* Is it the collection that a narrowed request is about? */
+static bool is_collection(const struct admission_key *k, const struct attributes *at)
+{
+	return !k->name.n && !at->name.n && at->field_selector.n &&
+	       str_eq(k->resource, at->resource) && str_eq(k->api_group, at->api_group);
 }
 
 static enum step_result start_fetch(struct admit *a, const struct fetch_request *q)
@@ -278,14 +296,15 @@ static enum step_result start_fetch(struct admit *a, const struct fetch_request 
 static enum step_result look_up(struct admit *a)
 {
 	struct admission_lookup *l = &a->r.lookups[a->r.lookup_count - 1];
+	const struct attributes *at = a->r.attributes;
 	struct fetch_request q = { .method = STR("GET"), .user = &a->x->worker->server->own };
 
-	if (!is_path_segment(l->key.name) ||
+	if (!(is_path_segment(l->key.name) || is_collection(&l->key, at)) ||
 	    (l->key.namespace.n && !is_path_segment(l->key.namespace))) {
 		l->state = ADMISSION_MISSING;
 		return STEP_NEXT;
 	}
-	q.target = path_of(&l->key, a->r.arena);
+	q.target = path_of(&l->key, at->field_selector.raw, a->r.arena);
 	return start_fetch(a, &q);
 }
 
