@@ -241,11 +241,11 @@ static void *control_main(void *arg)
 	struct server *s = c->server;
 	struct http_client *client = upstream_pool_client(c->pool);
 
+	loop_timer_arm(&c->tick, CONTROL_TICK_MS);
 	c->watch = file_watch_new(c->loop);
 	watch_files(c);
 	c->state = cluster_state_new(s, c->loop, client, &s->own);
 	c->check = upstream_check_new(c->loop, s->upstreams, &s->health, &s->own);
-	loop_timer_arm(&c->tick, CONTROL_TICK_MS);
 	loop_run(c->loop);
 	arena_thread_fini();
 	return NULL;
