@@ -526,7 +526,7 @@ static bool pod_node(void *arg, struct str namespace, struct str name, struct st
 	const struct node_graph *graph = worker_policy(x->worker)->graph;
 	char node_text[254], uid_text[NODE_UID_MAX + 1];
 
-	if (!graph || !node_graph_pod(graph, namespace, name, node_text, uid_text))
+	if (!graph || !node_graph_pod(graph, namespace, name, node_text, uid_text) || !*uid_text)
 		return false;
 	*node = arena_str(x->client->arena, str_from(node_text));
 	*uid = arena_str(x->client->arena, str_from(uid_text));
@@ -552,7 +552,9 @@ static void begin(struct exchange *x)
 	a->r.headers = &x->request->headers;
 	a->r.arena = x->client->arena;
 	a->r.has_body = x->request->has_body;
-	a->r.pod_node = pod_node;
+	/* A graph from manifests does not say what is stored now. */
+	if (!strcmp(x->worker->server->options->cluster_state, "upstream"))
+		a->r.pod_node = pod_node;
 	a->r.pod_node_arg = x;
 	x->admit = a;
 }
