@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "authz/authz.h"
+#include "authz/node.h"
 #include "authz/rbac_index.h"
 #include "base/check.h"
 #include "base/mem.h"
@@ -56,6 +57,7 @@ static const struct authz_ops privileged_group_ops = { "privileged-group", privi
 static const struct authz_ops always_allow_ops = { "alwaysallow", always_allow };
 static const struct authz_ops always_deny_ops = { "alwaysdeny", always_deny };
 static const struct authz_ops rbac_ops = { "rbac", rbac };
+static const struct authz_ops node_ops = { "node", node_authorize };
 
 /* NULL: this build does not have it. */
 static const struct authz_ops *ops_of(enum authorization_mode m)
@@ -64,9 +66,9 @@ static const struct authz_ops *ops_of(enum authorization_mode m)
 	case MODE_ALWAYS_ALLOW: return &always_allow_ops;
 	case MODE_ALWAYS_DENY: return &always_deny_ops;
 	case MODE_RBAC: return &rbac_ops;
+	case MODE_NODE: return &node_ops;
 	case MODE_ABAC:
 	case MODE_WEBHOOK:
-	case MODE_NODE:
 		break;
 	}
 	return NULL;
@@ -113,6 +115,7 @@ struct authz_policy *authz_policy_new(const enum authorization_mode *modes, size
 	}
 	p->mode_count = n;
 	p->rbac = index;
+	p->node_gates = (struct node_gates){ .service_account_tokens = true };
 	snapshot_init(&p->snapshot, policy_free);
 	return p;
 }

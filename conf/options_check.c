@@ -195,7 +195,7 @@ static const struct {
 	{ "ABAC", MODE_ABAC, false },
 	{ "Webhook", MODE_WEBHOOK, false },
 	{ "RBAC", MODE_RBAC, true },
-	{ "Node", MODE_NODE, false },
+	{ "Node", MODE_NODE, true },
 };
 
 bool options_has_mode(const struct options *o, enum authorization_mode mode)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "authn/front_proxy.h"
+#include "authz/node.h"
 #include "base/check.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -142,6 +143,7 @@ static void on_deadline(struct loop_timer *t)
 	x->decision = "timeout";
 	exchange_drop_upstream(x, ERR_TIMEOUT);
 	exchange_admit_stop(x);
+	node_wait_cancel(&x->node_wait);
 	if (x->head_sent)
 		exchange_abort(x, ERR_TIMEOUT);
 	else
@@ -269,6 +271,37 @@ static enum step_result answer_authorizer_error(struct exchange *x)
 	return result;
 }
 
+static void on_node_wait_over(struct node_wait *n)
+{
+	exchange_resume(container_of(n, struct exchange, node_wait));
+}
+
+/*
+ * The pod that relates the object to the node may have been bound a moment ago, and our watch be
+ * behind the kubelet's: wait for it, without the policy of now.  Of the request's time half at
+ * most goes into that, so that a refusal stays one.
+ */
+static bool wait_for_graph(struct exchange *x)
+{
+	struct worker *w = x->worker;
+	int64_t ms = w->server->options->node_authorizer_wait_ms;
+
+	if (!x->authz.node_missed || x->node_waited || !w->node_waits)
+		return false;
+	if (x->deadline.armed) {
+		int64_t half_ms = (x->deadline.due_us - loop_now_us(w->loop)) / 2000;
+
+		ms = ms < half_ms ? ms : half_ms;
+	}
+	if (ms <= 0 || !node_waits_add(w->node_waits, &x->node_wait, &x->authz.node_question, ms,
+				       on_node_wait_over))
+		return false;
+	x->node_waited = true;
+	x->authz.policy = NULL;
+	release_held(x);
+	return true;
+}
+
 static enum step_result step_authorize(struct exchange *x)
 {
 	enum authz_decision d;
@@ -278,9 +311,15 @@ static enum step_result step_authorize(struct exchange *x)
 	d = authz_chain_run(&x->authz);
 	if (d == AUTHZ_PENDING)
 		return wait_holding(x, &x->authz.policy->snapshot);
+	if (d != AUTHZ_ALLOW && wait_for_graph(x))
+		return STEP_WAIT;
 	release_held(x);
+	if (x->authz.node_refused && log_is_verbose(2))
+		node_log_denial(&x->info.attributes);
 	x->reason = x->authz.reason;
 	if (d == AUTHZ_ALLOW) {
+		if (x->node_waited)
+			metric_add(METRIC_NODE_WAITS_ALLOWED, 1);
 		x->decision = "allow";
 		return STEP_NEXT;
 	}
@@ -338,6 +377,7 @@ static void finish(struct exchange *x)
 		log_exchange(x);
 	exchange_drop_upstream(x, ERR_CANCELED);
 	exchange_admit_stop(x);
+	node_wait_cancel(&x->node_wait);
 	loop_timer_fini(&x->deadline);
 	if (x->counted_authn)
 		authn_request_fini(&x->authn);

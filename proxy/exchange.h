@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "http/client.h"
 #include "http/status.h"
+#include "proxy/node_wait.h"
 #include "proxy/request_info.h"
 #include "proxy/worker.h"
 
@@ -43,6 +44,8 @@ struct exchange {
 	struct authn_request authn;
 	struct user user;
 	struct authz_request authz;
+	struct node_wait node_wait;	/* for an edge of the Node graph */
+	bool node_waited;		/* once per request */
 	bool counted_authn;
 	const char *decision;		/* for the log: "allow", "deny", ... */
 	struct str reason;		/* of the decision, for the log */

@@ -21,6 +21,7 @@ struct node_waits {
 	uint16_t of_node[NODE_COUNTERS];
 	atomic_size_t count;		/* written by the loop's thread alone */
 	atomic_bool posted;		/* a look is under way to the loop */
+	bool ended;
 };
 
 static uint16_t *counter_of(struct node_waits *w, struct str node)
@@ -84,6 +85,7 @@ static void look(struct node_waits *w)
 {
 	struct list ready, *pos, *safe;
 
+	loop_timer_cancel(&w->pause);
 	list_init(&ready);
 	list_for_each(pos, safe, &w->held) {
 		struct node_wait *n = container_of(pos, struct node_wait, node);
@@ -148,7 +150,8 @@ bool node_waits_add(struct node_waits *w, struct node_wait *n, const struct node
 	uint16_t *of_node = counter_of(w, q->node);
 
 	CHECK(!n->waits);
-	if (node_waits_count(w) >= NODE_WAITS_MAX || *of_node >= NODE_WAITS_PER_NODE_MAX)
+	if (w->ended || node_waits_count(w) >= NODE_WAITS_MAX ||
+	    *of_node >= NODE_WAITS_PER_NODE_MAX)
 		return false;
 	n->waits = w;
 	n->question = *q;
@@ -184,6 +187,7 @@ void node_waits_notify(struct node_waits *w)
 
 void node_waits_end(struct node_waits *w)
 {
+	w->ended = true;
 	while (resume_first(&w->held))
 		;
 }

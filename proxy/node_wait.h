@@ -33,14 +33,14 @@ struct node_wait {
 struct node_waits *node_waits_new(struct loop *l, const struct node_graph *g);
 /* On the loop's thread or after its end; nothing waits any more. NULL is allowed. */
 void node_waits_free(struct node_waits *w);
-/* Holds it for ms at most (> 0); false: too many are held already. */
+/* Holds it for ms at most (> 0); false: too many are held already, or the list has ended. */
 bool node_waits_add(struct node_waits *w, struct node_wait *n, const struct node_question *q,
 		    int64_t ms, void (*resume)(struct node_wait *n));
 /* It is not resumed any more; harmless when it does not wait. */
 void node_wait_cancel(struct node_wait *n);
 /* The graph has changed. Any thread; costs a load when nothing is held. */
 void node_waits_notify(struct node_waits *w);
-/* Resumes all: no answer is worth waiting for when the process ends. */
+/* Resumes all and holds nothing any more: the process is to end. */
 void node_waits_end(struct node_waits *w);
 size_t node_waits_count(const struct node_waits *w);
 

@@ -33,8 +33,8 @@ struct authn_sources server_authn_sources(const struct options *o)
 static void load_policy(struct server *s, struct problems *p)
 {
 	struct authz_policy *policy = strcmp(s->options->cluster_state, "upstream") ?
-		cluster_state_from_manifests(s->options, p) :
-		cluster_state_empty_policy(s->options);
+		cluster_state_from_manifests(s->options, s->graph, p) :
+		cluster_state_empty_policy(s->options, s->graph);
 
 	if (policy)
 		snapshot_slot_publish(&s->policy_slot, &policy->snapshot);
@@ -84,6 +84,8 @@ struct server *server_new(const struct options *o, struct problems *p)
 	snapshot_slot_init(&s->authn_slot);
 	snapshot_slot_init(&s->policy_slot);
 	health_init(&s->health);
+	if (options_has_mode(o, MODE_NODE))
+		s->graph = node_graph_new();
 	set_own_user(s);
 	admit_init();
 	admission_chain_init(&s->admission, o);
@@ -279,6 +281,7 @@ void server_free(struct server *s)
 	snapshot_slot_fini(&s->tls_slot);
 	snapshot_slot_fini(&s->authn_slot);
 	snapshot_slot_fini(&s->policy_slot);
+	node_graph_free(s->graph);
 	free(s->own_groups);
 	free(s);
 }

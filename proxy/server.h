@@ -29,6 +29,7 @@ struct server {
 	struct snapshot_slot authn_slot;	/* struct authn_config */
 	struct snapshot_slot policy_slot;	/* struct authz_policy */
 	struct admission_chain admission;
+	struct node_graph *graph;		/* owned; NULL without the mode Node */
 	struct upstream_set *upstreams;		/* owned */
 	/* Whom our own requests run as upstream; ordinary RBAC applies to it there. */
 	struct user own;

@@ -10,10 +10,12 @@
 #include "base/err.h"
 #include "authn/x509.h"
 #include "base/mem.h"
+#include "base/rcu.h"
 #include "net/listener.h"
 #include "proxy/connection.h"
 #include "proxy/exchange.h"
 #include "proxy/health_port.h"
+#include "proxy/node_wait.h"
 
 const struct authn_config *worker_authn(struct worker *w)
 {
@@ -35,6 +37,15 @@ static void on_probe(void *arg, int fd, const struct address *peer)
 	connection_accept(arg, fd, peer, false, health_port_accept);
 }
 
+/* Only a graph that a watch feeds is worth waiting for. */
+static void make_node_waits(struct worker *w)
+{
+	const struct options *o = w->server->options;
+
+	if (w->server->graph && o->node_authorizer_wait_ms && !strcmp(o->cluster_state, "upstream"))
+		w->node_waits = node_waits_new(w->loop, w->server->graph);
+}
+
 struct worker *worker_new(struct server *s, int listen_fd, int health_fd)
 {
 	struct worker *w = xcalloc(1, sizeof(*w));
@@ -48,6 +59,7 @@ struct worker *worker_new(struct server *s, int listen_fd, int health_fd)
 	snapshot_reader_init(&w->tls, &s->tls_slot);
 	snapshot_reader_init(&w->authn, &s->authn_slot);
 	snapshot_reader_init(&w->policy, &s->policy_slot);
+	make_node_waits(w);
 	list_init(&w->connections);
 	list_init(&w->exchanges);
 	atomic_store(&w->heartbeat_us, clock_monotonic_us(s->clock));
@@ -58,10 +70,12 @@ static void *worker_main(void *arg)
 {
 	struct worker *w = arg;
 
+	rcu_reader_register();
 	w->listener = listener_new(w->loop, w->listen_fd, on_client, w);
 	if (w->health_fd >= 0)
 		w->health_listener = listener_new(w->loop, w->health_fd, on_probe, w);
 	loop_run(w->loop);
+	rcu_reader_unregister();
 	x509_thread_fini();
 	arena_thread_fini();
 	return NULL;
@@ -96,6 +110,8 @@ static void close_listeners(void *arg)
 
 	listener_free(w->listener);
 	w->listener = NULL;
+	if (w->node_waits)
+		node_waits_end(w->node_waits);
 }
 
 void worker_close_listeners(struct worker *w)
@@ -130,6 +146,7 @@ void worker_free(struct worker *w)
 			close(w->health_fd);
 		upstream_pool_free(w->pool);
 	}
+	node_waits_free(w->node_waits);
 	snapshot_reader_fini(&w->tls);
 	snapshot_reader_fini(&w->authn);
 	snapshot_reader_fini(&w->policy);

@@ -13,6 +13,8 @@
 #define ADMIT_USER_MAX (ADMIT_BUFFERED_MAX / 8)
 #define WORKER_ADMIT_USERS 1024		/* places to count in; users may share one */
 
+struct node_waits;	/* proxy/node_wait.h */
+
 struct worker {
 	struct server *server;			/* borrowed */
 	struct loop *loop;			/* owned */
@@ -22,6 +24,7 @@ struct worker {
 	struct listener *listener;		/* owned */
 	struct listener *health_listener;	/* owned, worker 0 only */
 	struct upstream_pool *pool;		/* owned */
+	struct node_waits *node_waits;		/* owned; NULL: no request waits for the graph */
 	struct snapshot_reader tls, authn, policy;
 	struct list connections;		/* struct connection */
 	struct list exchanges;			/* struct exchange */

@@ -8,14 +8,15 @@
 #include "authz/authz.h"
 
 #include "base/mem.h"
+#include "base/rcu.h"
 #include "http/status.h"
 #include "proxy/request_info.h"
-#include "tests/policy.h"
+#include "tests/node_data.h"
 #include "tests/tap.h"
 
 #define CASES 43
-/* Those whose user a Node authorizer has an opinion on, and those with ABAC. */
-#define CASES_LEFT_OUT 14
+/* Those with ABAC. */
+#define CASES_LEFT_OUT 2
 
 static struct str expected(json_t *attributes, const char *member)
 {
@@ -39,11 +40,8 @@ static void check_attributes(const struct attributes *at, json_t *want)
 	str_is(at->field_selector.raw, expected(want, "fieldSelector"));
 }
 
-/*
- * The modes of a case; false when it is left out.  The Node authorizer says nothing about users
- * outside system:nodes, so their cases are run without it.
- */
-static bool read_modes(json_t *c, const struct user *u, enum authorization_mode *modes, size_t *n)
+/* The modes of a case; false when it is left out. */
+static bool read_modes(json_t *c, enum authorization_mode *modes, size_t *n)
 {
 	json_t *list = json_object_get(c, "modes");
 
@@ -54,10 +52,9 @@ static bool read_modes(json_t *c, const struct user *u, enum authorization_mode 
 
 		while (!str_eq(str_from(authz_mode_name(m)), name))
 			m++;
-		if (authz_mode_is_supported(m))
-			modes[(*n)++] = m;
-		else if (m != MODE_NODE || user_has_group(u, STR("system:nodes")))
+		if (!authz_mode_is_supported(m))
 			return false;
+		modes[(*n)++] = m;
 	}
 	return true;
 }
@@ -98,11 +95,15 @@ static void check_decision(json_t *vectors, json_t *c, const struct attributes *
 			   const enum authorization_mode *modes, size_t n, struct arena *a)
 {
 	struct authz_policy *policy = authz_policy_new(modes, n, build_index(vectors, c));
+	struct node_graph *graph = node_graph_new();
 	struct authz_request r = {
 		.policy = policy, .attributes = at, .arena = a, .want_reason = true,
 	};
 	bool allow = str_eq(policy_text(c, "decision"), STR("allow"));
 
+	node_data_apply_sets(graph, json_object_get(vectors, "fixtures"),
+			     json_object_get(c, "objects"));
+	policy->graph = graph;
 	int_is(authz_chain_run(&r), allow ? AUTHZ_ALLOW : AUTHZ_NO_OPINION);
 	str_is(r.reason, policy_text(c, "reason"));
 	int_is(r.error.n, 0);
@@ -110,6 +111,7 @@ static void check_decision(json_t *vectors, json_t *c, const struct attributes *
 	if (!allow)
 		check_forbidden(c, at, r.reason);
 	snapshot_release(&policy->snapshot);
+	node_graph_free(graph);
 }
 
 /* Returns whether the case's decision could be made. */
@@ -130,7 +132,7 @@ static bool check_case(json_t *vectors, json_t *c)
 				    str_skip(http, (size_t)blank + 1), &a, &info), 0);
 	check_attributes(&info.attributes, json_object_get(c, "attributes"));
 	info.attributes.user = &u;
-	run = read_modes(c, &u, modes, &n);
+	run = read_modes(c, modes, &n);
 	if (run)
 		check_decision(vectors, c, &info.attributes, modes, n, &a);
 	arena_fini(&a);
@@ -212,7 +214,7 @@ static void test_modes(void)
 	ok(authz_mode_is_supported(MODE_RBAC));
 	ok(authz_mode_is_supported(MODE_ALWAYS_ALLOW));
 	ok(authz_mode_is_supported(MODE_ALWAYS_DENY));
-	ok(!authz_mode_is_supported(MODE_NODE));
+	ok(authz_mode_is_supported(MODE_NODE));
 	ok(!authz_mode_is_supported(MODE_ABAC));
 	ok(!authz_mode_is_supported(MODE_WEBHOOK));
 	cstr_is(authz_mode_name(MODE_NODE), "Node");
@@ -223,6 +225,10 @@ int main(void)
 	static const struct tap_test tests[] = {
 		TAP(test_vectors), TAP(test_union), TAP(test_no_user), TAP(test_modes), TAP_END
 	};
+	int status;
 
-	return tap_main(tests);
+	rcu_reader_register();
+	status = tap_main(tests);
+	rcu_reader_unregister();
+	return status;
 }

@@ -51,6 +51,7 @@ static void test_defaults(void)
 	cstr_is(o.bind_address, "0.0.0.0");
 	int_is(o.secure_port, 6443);
 	int_is(o.request_timeout_ms, 60000);
+	int_is(o.node_authorizer_wait_ms, 250);
 	int_is(o.shutdown_delay_ms, 0);
 	ok(o.anonymous_auth && !o.check && !o.help && !o.version && !o.version_raw);
 	cstr_is(o.cluster_state, "upstream");

@@ -139,8 +139,11 @@ static const struct {
 	{ "--authorization-mode=", "" },
 	{ "--authorization-mode=rbac",
 	  "--authorization-mode: authorization-mode \"rbac\" is not a valid mode\n" },
-	{ "--authorization-mode=Node", "--authorization-mode: authorization-mode Node is "
-	  "not supported by this version\n" },
+	{ "--authorization-mode=Node", "" },
+	{ "--node-authorizer-wait=0", "" },
+	{ "--node-authorizer-wait=10s", "" },
+	{ "--node-authorizer-wait=-1ms", "--node-authorizer-wait: can not be negative value\n" },
+	{ "--node-authorizer-wait=10001ms", "--node-authorizer-wait: must be at most 10s\n" },
 	{ "--authorization-mode=ABAC", "--authorization-mode: authorization-mode ABAC is "
 	  "not supported by this version\n" },
 	{ "--authorization-mode=Webhook", "--authorization-mode: authorization-mode "

@@ -313,21 +313,21 @@ class Stack:
                 return s.connect_ex(("127.0.0.1", port)) == 0
         wait_for(ready, "port of " + process.name)
 
-    def flags(self, port, upstream_port=None):
+    def flags(self, port, upstream_port=None, modes="RBAC"):
         p = self.pki.path
         return ["--bind-address=127.0.0.1", "--secure-port=%d" % port,
                 "--tls-cert-file=" + p("server.crt"), "--tls-private-key-file=" + p("server.key"),
-                "--client-ca-file=" + p("ca.crt"), "--authorization-mode=RBAC",
+                "--client-ca-file=" + p("ca.crt"), "--authorization-mode=" + modes,
                 "--upstream-servers=https://127.0.0.1:%d" % (upstream_port or self.upstream_port),
                 "--upstream-ca-file=" + p("ca.crt"),
                 "--proxy-client-cert-file=" + p("front-proxy.crt"),
                 "--proxy-client-key-file=" + p("front-proxy.key"), "--workers=2", "--v=2"]
 
-    def start_proxy(self, *flags, name="proxy", upstream_port=None, ready=True):
+    def start_proxy(self, *flags, name="proxy", upstream_port=None, ready=True, modes="RBAC"):
         """Starts one more proxy; returns it with .port and .health_port set."""
         port, health = free_port(), free_port()
         proxy = Process(name, [os.path.join(BUILD, "kube-authproxy"),
-                               *self.flags(port, upstream_port),
+                               *self.flags(port, upstream_port, modes),
                                "--health-bind-address=127.0.0.1:%d" % health, *flags], self.folder)
         proxy.port, proxy.health_port = port, health
         self.proxies[name] = proxy

@@ -56,7 +56,7 @@ def test_wrong_values(stack):
     mode, upstream = ["--authorization-mode"], ["--upstream-servers"]
     refused(stack, "--authorization-mode: at least one authorization-mode must be passed\n",
             without=mode)
-    for name in ("Node", "ABAC", "Webhook"):
+    for name in ("ABAC", "Webhook"):
         refused(stack, "--authorization-mode: authorization-mode %s is not supported by this "
                 "version\n" % name, "--authorization-mode=RBAC," + name, without=mode)
     refused(stack, '--authorization-mode: authorization-mode "rbac" is not a valid mode\n',
@@ -114,8 +114,8 @@ def test_all_problems_at_once(stack):
     files(stack)
     p = stack.path
     refused(stack, "--secure-port: 0 must be between 1 and 65535, inclusive. It cannot be turned "
-            "off with 0\n--authorization-mode: authorization-mode Node is not supported by this "
-            "version\n", "--secure-port=0", "--authorization-mode=Node")
+            "off with 0\n--authorization-mode: authorization-mode ABAC is not supported by this "
+            "version\n", "--secure-port=0", "--authorization-mode=ABAC")
     status, out, err = run(stack, "--token-auth-file=" + p("two.csv"),
                            "--client-ca-file=" + p("absent"),
                            "--upstream-ca-file=" + p("nothing.pem"),
