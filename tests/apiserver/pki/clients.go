@@ -36,6 +36,7 @@ func subjects() map[string][]byte {
 		"uid-empty":     subject(org("devs"), cn("uma"), uid("")),
 		"uid-blank":     subject(org("devs"), cn("uma"), uid(" 7 ")),
 		"node":          subject(org("system:nodes"), cn("system:node:n001")),
+		"kubelet-1":     subject(org("system:nodes"), cn("system:node:kubelet-1")),
 		"node-no-group": subject(cn("system:node:n001")),
 		"sa-name":       subject(cn("system:serviceaccount:diff-a:runner")),
 		"anonymous":     subject(cn("system:anonymous")),

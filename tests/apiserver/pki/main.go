@@ -156,6 +156,7 @@ func main() {
 	serviceAccountKey(d)
 	request(d, "request.pem", subject(org("devs"), cn("jane")))
 	request(d, "node-request.pem", subject(org("system:nodes"), cn("system:node:n002")))
+	request(d, "kubelet-request.pem", subject(org("system:nodes"), cn("system:node:kubelet-1")))
 	client := authority("client-ca", nil, nil)
 	pinned := clients(folder(filepath.Join(string(d), "clients")), client, frontProxy)
 	d.put("client-ca.crt", certificates(append(client.chain, pinned.chain...)...))
