@@ -4,6 +4,8 @@
 
 #include "admission/node_restriction.h"
 
+#include "admission/media.h"
+#include "admission/precondition.h"
 #include "base/mem.h"
 
 #define NODE_PREFIX STR("system:node:")
@@ -34,6 +36,22 @@ bool node_restriction_is_name(struct str name)
 {
 	return name.n && name.n <= 253 && !str_eq(name, STR(".")) && !str_eq(name, STR("..")) &&
 	       str_find(name, '/', 0) < 0 && str_find(name, '%', 0) < 0;
+}
+
+/* What a dry run of an apply gives back may have a version of its own. */
+enum admission_result node_restriction_bind(struct admission_request *r, json_t *old,
+					    json_t *new)
+{
+	struct str stated = tree_text(new, "metadata.resourceVersion");
+	struct str version = tree_text(old, "metadata.resourceVersion");
+	bool is_apply = str_eq(r->method, STR("PATCH")) &&
+			body_media(r->headers, true) == BODY_APPLY;
+
+	if (!is_apply && stated.n && !str_eq(stated, version))
+		return request_conflict(r, STR("the object has been modified; please apply your "
+					       "changes to the latest version and try again"));
+	admission_require_version(r, version);
+	return ADMISSION_ALLOW;
 }
 
 static const struct guarded *find_guarded(const struct attributes *a)

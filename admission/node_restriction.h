@@ -50,6 +50,13 @@ enum admission_result node_restriction_pod_certificate(struct admission_request 
  */
 int node_restriction_common_name(struct str pem, struct arena *a, struct str *out,
 				 struct str *why);
+/*
+ * The decision was about `old`: the request is bound to its version.  A client that names another
+ * one is told of the conflict here: the upstream would have to come to that very version, one of
+ * the future, only to write over what was never judged.
+ */
+enum admission_result node_restriction_bind(struct admission_request *r, json_t *old,
+					    json_t *new);
 /* Semantic equality of two canonical subtrees; NULL is one that is not there. */
 bool node_restriction_same(json_t *a, json_t *b);
 /* A name that an object can have, and nothing else when it is put into a path. */

@@ -91,8 +91,7 @@ static enum admission_result admit_status(struct admission_request *r, struct st
 		return node_forbid(r, "node %.*s is not allowed to update fields other than "
 				   "status.quantity and status.conditions: %.*s",
 				   STR_ARG(admission_quote(r->arena, node)), STR_ARG(what));
-	admission_require_version(r, tree_text(old, "metadata.resourceVersion"));
-	return ADMISSION_ALLOW;
+	return node_restriction_bind(r, old, new);
 }
 
 enum admission_result node_restriction_claim(struct admission_request *r,

@@ -161,9 +161,7 @@ static enum admission_result admit_update(struct admission_request *r, struct st
 	if (result != ADMISSION_ALLOW)
 		return result;
 	result = check_update(r, old, new, node);
-	if (result == ADMISSION_ALLOW)
-		admission_require_version(r, tree_text(old, "metadata.resourceVersion"));
-	return result;
+	return result == ADMISSION_ALLOW ? node_restriction_bind(r, old, new) : result;
 }
 
 enum admission_result node_restriction_node(struct admission_request *r,

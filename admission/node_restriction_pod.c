@@ -4,6 +4,8 @@
 
 #include "admission/node_restriction.h"
 
+#include "admission/body.h"
+#include "admission/precondition.h"
 #include "base/mem.h"
 
 static const char *const guarded_fields[] = {
@@ -95,9 +97,7 @@ static enum admission_result admit_guarded_status(struct admission_request *r, s
 	result = admission_new_object(r, &new);
 	if (result == ADMISSION_ALLOW)
 		result = check_status(r, old, new, node);
-	if (result == ADMISSION_ALLOW)
-		admission_require_version(r, tree_text(old, "metadata.resourceVersion"));
-	return result;
+	return result == ADMISSION_ALLOW ? node_restriction_bind(r, old, new) : result;
 }
 
 /* The pod's node and uid; one that is not known anywhere is missing as the store says it. */
@@ -118,6 +118,21 @@ static enum admission_result find_pod(struct admission_request *r, struct str *n
 	return result;
 }
 
+/*
+ * Does the patch name another uid, or in another way than kubelets do?  The cache may be behind a
+ * pod of that uid on another node: then the pod is judged as it is now.
+ */
+static enum admission_result names_another(struct admission_request *r, struct str uid, bool *out)
+{
+	static const char *const field[] = { "metadata.uid" };
+	enum admission_result result;
+
+	result = admission_touches(r, field, 1, out);
+	if (result == ADMISSION_ALLOW && *out)
+		*out = !str_eq(tree_text(r->read->raw, "metadata.uid"), uid);
+	return result;
+}
+
 static enum admission_result admit_status(struct admission_request *r,
 					  enum admission_operation op, struct str node)
 {
@@ -135,8 +150,31 @@ static enum admission_result admit_status(struct admission_request *r,
 	result = admission_touches(r, guarded_fields, array_size(guarded_fields), &touches);
 	if (result != ADMISSION_ALLOW)
 		return result;
+	if (!touches)
+		result = names_another(r, uid, &touches);
+	if (result != ADMISSION_ALLOW)
+		return result;
 	if (touches)
 		return admit_guarded_status(r, node);
+	admission_require_uid(r, uid);
+	return ADMISSION_ALLOW;
+}
+
+/* As above: another uid than the known one is a conflict, whatever the cache is behind. */
+static enum admission_result check_eviction_uid(struct admission_request *r, struct str uid)
+{
+	enum admission_result result;
+	struct str stated;
+	json_t *eviction;
+
+	result = admission_body_object(r, &eviction);
+	if (result != ADMISSION_ALLOW)
+		return result;
+	stated = tree_text(eviction, "deleteOptions.preconditions.uid");
+	if (stated.n && !str_eq(stated, uid))
+		return request_conflict(r, arena_printf(r->arena, "the UID in the precondition "
+			"(%.*s) does not match the UID in record (%.*s). The object might have "
+			"been deleted and then recreated", STR_ARG(stated), STR_ARG(uid)));
 	admission_require_uid(r, uid);
 	return ADMISSION_ALLOW;
 }
@@ -162,8 +200,7 @@ static enum admission_result admit_eviction(struct admission_request *r,
 	if (!str_eq(pod_node, node))
 		return node_forbid(r, "node %.*s can only evict pods with spec.nodeName set to "
 				   "itself", STR_ARG(node));
-	admission_require_uid(r, uid);
-	return ADMISSION_ALLOW;
+	return check_eviction_uid(r, uid);
 }
 
 enum admission_result node_restriction_pod(struct admission_request *r,
