@@ -33,6 +33,15 @@ enum patch_type { PATCH_JSON, PATCH_MERGE, PATCH_STRATEGIC };
 /* m: the message of document, for strategic patches; why: text of the error, appended. */
 enum patch_result patch_apply(enum patch_type type, const struct schema_message *m,
 			      json_t *document, json_t *patch, json_t **out, struct strbuf *why);
+/*
+ * The `test` operations of a JSON Patch compare texts in kube-apiserver, values here.
+ * PATCH_REFUSED with *why when that could differ: the patch tests, and its text (which patch was
+ * read from) has strings or numbers that the server would have written otherwise.  Without this
+ * check such a patch is at worst taken for one that changes something, which the server then does
+ * not do (422).
+ */
+enum patch_result patch_check_text(enum patch_type type, json_t *patch, struct str text,
+				   struct strbuf *why);
 
 /*
  * Could this patch write one of these fields, whatever the object is (spec 21 section 14)?  Paths

@@ -35,13 +35,12 @@ static bool equal(struct patch_run *run, json_t *a, json_t *b)
 	return json_equal(a, b);
 }
 
-/* The first element that has this identity, which must not be NULL. */
-static size_t find(struct patch_run *run, json_t *list, const char *key, json_t *id)
+/* The first of n elements that has this identity, which must not be NULL. */
+static size_t find_in(struct patch_run *run, json_t *list, size_t n, const char *key, json_t *id)
 {
-	json_t *one;
-	size_t i;
+	for (size_t i = 0; i < n; i++) {
+		json_t *one = json_array_get(list, i);
 
-	json_array_foreach(list, i, one) {
 		if (!patch_step(run, 1))
 			break;
 		if (key && !json_is_object(one)) {
@@ -52,6 +51,11 @@ static size_t find(struct patch_run *run, json_t *list, const char *key, json_t 
 			return i;
 	}
 	return NOWHERE;
+}
+
+static size_t find(struct patch_run *run, json_t *list, const char *key, json_t *id)
+{
+	return find_in(run, list, json_array_size(list), key, id);
 }
 
 static void fail_without_key(struct patch_run *run, json_t *element, const char *key)
@@ -421,23 +425,47 @@ static void check_order(struct patch_run *run, json_t *patch, json_t *order, con
 		fail_order(run, patch, order);
 }
 
-/* Deletions happen in the memory of the server's list, which goes on to give the order. */
-static json_t *without_deleted(struct patch_run *run, const struct patch_field *f, json_t *list,
-			       json_t *patch)
+/* One of the first *live elements goes; the last of those stays where it was, too. */
+static void shift_out(json_t *memory, size_t at, size_t *live)
 {
-	json_t *out = json_copy(list), *one;
-	size_t i;
+	json_t *last = json_incref(json_array_get(memory, --*live));
 
-	json_array_foreach(patch, i, one)
-		if (f->merges && f->key && is_directive(one, "delete"))
-			delete_elements(run, out, f->key, one);
-	return out;
+	json_array_remove(memory, at);
+	json_array_insert_new(memory, *live, last);
+}
+
+/*
+ * What the memory of the server's list holds after a merge, which goes on to give the order:
+ * deletions moved elements to the front in it, and new elements went where there was room.
+ */
+static json_t *list_memory(struct patch_run *run, const struct patch_field *f, json_t *list,
+			   json_t *patch)
+{
+	json_t *memory = json_copy(list), *one;
+	size_t n = json_array_size(list), live = n, i, at;
+	bool replaced = false;
+
+	json_array_foreach(patch, i, one) {
+		replaced = replaced || is_directive(one, "replace");
+		if (!is_directive(one, "delete"))
+			continue;
+		while ((at = find_in(run, memory, live, f->key, identity(one, f->key))) != NOWHERE)
+			shift_out(memory, at, &live);
+	}
+	json_array_foreach(patch, i, one) {
+		if (live >= n || replaced)
+			break;
+		if (!is_directive(one, NULL) &&
+		    find_in(run, memory, live, f->key, identity(one, f->key)) == NOWHERE)
+			json_array_set(memory, live++, one);
+	}
+	return memory;
 }
 
 json_t *patch_list_in_order(struct patch_run *run, const struct patch_field *f, json_t *list,
 			    json_t *patch, json_t *order)
 {
-	json_t *merged, *server, *out = NULL;
+	json_t *merged, *server, *element, *out = NULL;
 
 	check_order(run, patch, order, f->key);
 	if (run->result != PATCH_OK || (!list && !patch))
@@ -446,13 +474,20 @@ json_t *patch_list_in_order(struct patch_run *run, const struct patch_field *f, 
 		merged = patch_list_merge(run, f, list, patch, false);
 	else
 		merged = list ? json_incref(list) : patch_without_directives(patch, true);
-	server = list ? without_deleted(run, f, list, patch) : json_array();
+	if (merged && list && patch && f->merges && f->key)
+		server = list_memory(run, f, list, patch);
+	else
+		server = list ? json_incref(list) : json_array();
 	if (!f->key && !check_elements(run, merged, NULL))
 		goto out;
 	if (!f->key && !check_elements(run, order, NULL))
 		goto out;
-	if (!element_of(run, list, patch))
+	element = element_of(run, list, patch);
+	if (!element)
 		patch_fail(run, PATCH_INTERNAL, "no elements in any of the given slices");
+	/* The key of objects without one is the empty name. */
+	if (!f->key && json_is_object(element) && check_elements(run, order, ""))
+		check_elements(run, server, "");
 	if (run->result == PATCH_OK)
 		out = arrange(run, json_incref(merged), order, server, f->key);
 out:

@@ -102,11 +102,27 @@ json_t *patch_without_directives(json_t *v, bool nulls)
 	return out;
 }
 
+/* As Go's %s prints a decoded value. */
+static void print_as_text(struct strbuf *out, json_t *v)
+{
+	bool odd = json_is_number(v) || json_is_boolean(v);
+
+	if (json_is_null(v)) {
+		strbuf_add_cstr(out, patch_go_type(v));
+		return;
+	}
+	if (odd)
+		strbuf_addf(out, "%%!s(%s=", patch_go_type(v));
+	patch_print(out, v);
+	if (odd)
+		strbuf_add_char(out, ')');
+}
+
 void patch_fail_directive(struct patch_run *run, json_t *directive, json_t *map)
 {
 	struct strbuf kind = STRBUF_INIT, text = STRBUF_INIT;
 
-	patch_print(&kind, directive);
+	print_as_text(&kind, directive);
 	patch_print(&text, map);
 	patch_fail(run, PATCH_INTERNAL, "unknown patch type: %s in map: %s",
 		   kind.p ? kind.p : "", text.p);
@@ -315,12 +331,14 @@ json_t *patch_object_merge(struct patch_run *run, struct patch_shape shape, json
 json_t *patch_strategic_apply(struct patch_run *run, const struct schema_message *m,
 			      json_t *document, json_t *patch)
 {
-	if (!json_is_object(patch))
+	if (!json_is_object(patch) && !json_is_null(patch))
 		return patch_fail(run, PATCH_BAD_REQUEST, "json: cannot unmarshal %s into Go "
 				  "value of type map[string]interface {}",
 				  patch_type_name(patch));
 	if (!m || !json_is_object(document))
 		return patch_fail(run, PATCH_REFUSED, "strategic merge patches of this kind are "
 				  "not understood");
+	if (json_is_null(patch))
+		return json_incref(document);
 	return patch_object_merge(run, (struct patch_shape){ .message = m }, document, patch);
 }

@@ -437,7 +437,7 @@ static void test_strategic_objects(void)
 		  "{'spec':{'unschedulable':false}}" },
 		{ "{'kind':'Node'}", "[]", PATCH_BAD_REQUEST,
 		  "json: cannot unmarshal array into Go value of type map[string]interface {}" },
-		{ "{'kind':'Node'}", "null", PATCH_BAD_REQUEST, NULL },
+		{ "{'kind':'Node'}", "null", PATCH_OK, "{'kind':'Node'}" },
 		{ "{'spec':{'future':{'a':1}}}", "{'spec':{'future':{'b':1}}}", PATCH_REFUSED,
 		  "how the field future of NodeSpec is patched is not known" },
 		{ "{'spec':{'future':{'a':1}}}", "{'spec':{'future':null}}", PATCH_OK,
@@ -469,7 +469,11 @@ static void test_strategic_directives(void)
 		  "'$patch':'merge'}}", PATCH_INTERNAL, "unknown patch type: merge in map: "
 		  "map[$patch:merge b:[1 <nil> true x map[y:-2.5 z:1]]]" },
 		{ "{'metadata':{}}", "{'metadata':{'$patch':null}}", PATCH_INTERNAL,
-		  "unknown patch type: <nil> in map: map[$patch:<nil>]" },
+		  "unknown patch type: %!s(<nil>) in map: map[$patch:<nil>]" },
+		{ "{'metadata':{}}", "{'metadata':{'$patch':5}}", PATCH_INTERNAL,
+		  "unknown patch type: %!s(int64=5) in map: map[$patch:5]" },
+		{ "{'metadata':{}}", "{'metadata':{'$patch':true}}", PATCH_INTERNAL,
+		  "unknown patch type: %!s(bool=true) in map: map[$patch:true]" },
 		{ "{'metadata':{}}", "{'metadata':{'$patch':''}}", PATCH_INTERNAL,
 		  "unknown patch type:  in map: map[$patch:]" },
 		{ "{'metadata':{'labels':{'a':'1','b':'2'}}}",
@@ -671,12 +675,12 @@ static void test_strategic_object_order(void)
 			 "'conditions':[{'type':'N'},{'type':'A','y':1}]"), PATCH_OK,
 		  STATUS("'conditions':[{'type':'N'},{'type':'S'},{'type':'T'},{'type':'B'},"
 			 "{'type':'A','y':1}]") },
-		/* What was deleted and is there again has no place any more. */
+		/* What was deleted and is there again is behind the others. */
 		{ STATUS("'addresses':[{'type':'A'},{'type':'B'},{'type':'C'}]"),
 		  STATUS("'$setElementOrder/addresses':[{'type':'A'},{'type':'C'}],"
 			 "'addresses':[{'type':'A','$patch':'delete'},{'type':'A','x':1}]"),
 		  PATCH_OK,
-		  STATUS("'addresses':[{'type':'A','x':1},{'type':'B'},{'type':'C'}]") },
+		  STATUS("'addresses':[{'type':'B'},{'type':'A','x':1},{'type':'C'}]") },
 		{ STATUS("'conditions':[{'type':'A'},{'type':'B'}]"),
 		  STATUS("'$setElementOrder/conditions':[{'type':'B'}],"
 			 "'conditions':[{'type':'A','$patch':'delete'}]"), PATCH_OK,
@@ -692,6 +696,13 @@ static void test_strategic_object_order(void)
 		  "value for key 0 is not a map" },
 		{ STATUS("'images':[{'names':['a']}]"),
 		  STATUS("'$setElementOrder/images':[{'names':['a']}]"), PATCH_INTERNAL, PANIC },
+		{ STATUS("'images':[{'names':['a']}]"),
+		  STATUS("'$setElementOrder/images':[],'images':[]"), PATCH_INTERNAL,
+		  "map: map[names:[a]] does not contain declared merge key: " },
+		{ STATUS("'addresses':[{'type':'A'},{'type':'B'}]"),
+		  STATUS("'$setElementOrder/addresses':[{'type':'N'}],"
+			 "'addresses':[{'type':'B','$patch':'delete'},{'type':'N'}]"), PATCH_OK,
+		  STATUS("'addresses':[{'type':'A'},{'type':'N'}]") },
 		{ "{'kind':'Node'}",
 		  STATUS("'$setElementOrder/conditions':[{'type':'A'}],"
 			 "'conditions':[{'type':'A'}]"), PATCH_OK, "{'kind':'Node','status':"
@@ -837,6 +848,46 @@ static void run_touches(enum patch_type type, const struct touch *rows, size_t n
 	tap_row(NULL);
 }
 
+static void test_texts(void)
+{
+	static const struct { const char *patch; enum patch_result result; } rows[] = {
+		{ "[{'op':'test','value':'\\u0066'}]", PATCH_REFUSED },
+		{ "[{'op':'add','value':'\\u0066'}]", PATCH_OK },
+		{ "[{'op':'test','value':'f\\'\\\\u0066\\n\\t'}]", PATCH_OK },
+		{ "[{'op':'test','value':'\\/'}]", PATCH_REFUSED },
+		{ "[{'op':'test','value':'a<b'}]", PATCH_REFUSED },
+		{ "[{'op':'test','value':'a\\u003cb\\u003e\\u0026\\u2028\\u0007'}]",
+		  PATCH_OK },
+		{ "[{'op':'test','value':'a\\u003Cb'}]", PATCH_REFUSED },
+		{ "[{'op':'test','value':'\\u000a'}]", PATCH_REFUSED },
+		{ "[{'op':'test','value':'\xe2\x80\xa8'}]", PATCH_REFUSED },
+		{ "[{'op':'test','value':'\xe2\x82\xac'}]", PATCH_OK },
+		{ "[{'op':'test','value':[true,false,null,-10,200]}]", PATCH_OK },
+		{ "[{'op':'test','value':1e3}]", PATCH_REFUSED },
+		{ "[{'op':'test','value':1.0}]", PATCH_REFUSED },
+		{ "[{'op':'test','value':-0}]", PATCH_REFUSED },
+		{ "[{'op':'test','value':'1.0e3 -0'}]", PATCH_OK },
+		{ "[]", PATCH_OK },
+	};
+
+	for (size_t i = 0; i < array_size(rows); i++) {
+		char *text = xstrdup(rows[i].patch);
+		json_t *patch = parse(text);
+		struct strbuf why = STRBUF_INIT;
+
+		tap_row(text);
+		for (char *c = text; *c; c++)
+			*c = *c == '\'' ? '"' : *c;
+		int_is(patch_check_text(PATCH_JSON, patch, str_from(text), &why), rows[i].result);
+		ok(!why.n == (rows[i].result == PATCH_OK));
+		int_is(patch_check_text(PATCH_MERGE, patch, str_from(text), &why), PATCH_OK);
+		strbuf_fini(&why);
+		free(text);
+		json_decref(patch);
+	}
+	tap_row(NULL);
+}
+
 static void test_touches_merge(void)
 {
 	static const struct touch rows[] = {
@@ -935,7 +986,7 @@ int main(void)
 		TAP(test_merge), TAP(test_strategic_objects), TAP(test_strategic_directives),
 		TAP(test_strategic_scalar_lists), TAP(test_strategic_object_lists),
 		TAP(test_strategic_object_order), TAP(test_strategic_pods),
-		TAP(test_strategic_steps), TAP(test_merge_keys), TAP(test_touches_merge),
+		TAP(test_strategic_steps), TAP(test_merge_keys), TAP(test_texts), TAP(test_touches_merge),
 		TAP(test_touches_strategic), TAP(test_touches_json), TAP_END
 	};
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // apiserver-tools holds what the real-server test tier runs: etcd,
-// kube-apiserver and kubectl, one of them per process. The first argument
-// says which one, or the name it is started by (a symbolic link); everything
-// else is passed on unchanged.
+// kube-apiserver, kubectl and patches, one of them per process. The first
+// argument says which one, or the name it is started by (a symbolic link);
+// everything else is passed on unchanged.
 package main
 
 import (
@@ -18,10 +18,12 @@ import (
 	"k8s.io/kubectl/pkg/cmd"
 	"k8s.io/kubectl/pkg/cmd/util"
 	"k8s.io/kubernetes/cmd/kube-apiserver/app"
+
+	"kube-authproxy/tests/apiserver/patches"
 )
 
 func usage() {
-	fmt.Fprintln(os.Stderr, "usage: apiserver-tools etcd|kube-apiserver|kubectl [flags]")
+	fmt.Fprintln(os.Stderr, "usage: apiserver-tools etcd|kube-apiserver|kubectl|patches [flags]")
 	os.Exit(2)
 }
 
@@ -43,6 +45,8 @@ func main() {
 		if err := cli.RunNoErrOutput(cmd.NewDefaultKubectlCommand()); err != nil {
 			util.CheckErr(err)
 		}
+	case "patches":
+		os.Exit(patches.Main(os.Args[1:]))
 	default:
 		usage()
 	}
