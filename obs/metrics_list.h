@@ -8,6 +8,8 @@ METRIC(REQUESTS_FORWARDED, COUNTER, "kube_authproxy_requests_forwarded_total",
        "Requests sent to an upstream.")
 METRIC(REQUESTS_UNAVAILABLE, COUNTER, "kube_authproxy_requests_unavailable_total",
        "Requests answered 503 or 504 by the proxy.")
+METRIC(ADMISSION_BYTES, GAUGE, "kube_authproxy_admission_bytes",
+       "Bytes that admission holds: bodies, objects that were read.")
 METRIC(EXCHANGES, GAUGE, "kube_authproxy_exchanges",
        "Requests being served.")
 METRIC(CONNECTIONS, GAUGE, "kube_authproxy_connections",

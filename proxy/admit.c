@@ -64,6 +64,7 @@ static size_t *share_of_user(struct exchange *x)
 
 static void charge_exactly(struct admit *a, size_t n)
 {
+	metric_add(METRIC_ADMISSION_BYTES, (int64_t)n - (int64_t)a->charged);
 	*share_of_user(a->x) += n - a->charged;
 	a->x->worker->admit_bytes += n - a->charged;
 	a->charged = n;

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "obs/metrics.h"
 #include "proxy/admit.h"
 #include "tests/proxy_fakes.h"
 
@@ -167,6 +168,7 @@ static void begin(void)
 static void end(void)
 {
 	int_is(fake.worker->admit_bytes, 0);
+	int_is(metric_value(METRIC_ADMISSION_BYTES), 0);
 	for (size_t i = 0; i < WORKER_ADMIT_USERS; i++)
 		int_is(fake.worker->admit_user_bytes[i], 0);
 	strbuf_fini(&plugin.body);
@@ -721,7 +723,7 @@ static void test_another_request_than_came(void)
 }
 
 /* One round: the object is read, the request goes up and meets a conflict. */
-static struct fake_stream *one_round(const char *want_body)
+static struct fake_stream *one_round_to(const char *target, const char *want_body)
 {
 	struct fake_stream *up = fake_client_give();
 
@@ -732,11 +734,16 @@ static struct fake_stream *one_round(const char *want_body)
 	fake_stream_free(up);
 	up = fake_client_give();
 	str_is(up->head.method, STR("PUT"));
-	str_is(up->head.target, STR(NODE "?uid=1"));
+	str_is(up->head.target, str_from(target));
 	str_is(strbuf_str(&up->body), str_from(want_body));
 	str_is(fake_field(up, "X-Forwarded-For"), STR("192.0.2.7"));
 	int_is(http_headers_count(&up->head.headers, STR("X-Remote-User")), 1);
 	return up;
+}
+
+static struct fake_stream *one_round(const char *want_body)
+{
+	return one_round_to(NODE "?uid=1", want_body);
 }
 
 static struct fake_stream *begin_conflicts(void)
@@ -765,6 +772,21 @@ static void test_a_conflict_is_decided_again(void)
 	fake_stream_free(up);
 	up = one_round("{\"run\":5}");
 	str_is(strbuf_str(&plugin.body), STR("old"));
+	finish(f, up);
+	end();
+}
+
+/* What only the first decision changed is as it came. */
+static void test_a_conflict_is_decided_otherwise(void)
+{
+	struct fake_stream *f = begin_conflicts(), *up = one_round("{\"run\":3}");
+
+	plugin.new_query = NULL;
+	plugin.replaces = false;
+	answer(up, 409);
+	fake_stream_free(up);
+	up = one_round_to(NODE "?x=y", "old");
+	str_is(fake_field(up, "Content-Type"), STR("application/json"));
 	finish(f, up);
 	end();
 }
@@ -898,6 +920,7 @@ int main(void)
 		TAP(test_the_time_runs_out), TAP(test_objects), TAP(test_paths),
 		TAP(test_dry_runs), TAP(test_decisions), TAP(test_a_decision_that_takes_time),
 		TAP(test_another_request_than_came), TAP(test_a_conflict_is_decided_again),
+		TAP(test_a_conflict_is_decided_otherwise),
 		TAP(test_conflicts_cut_short), TAP(test_conflicts_without_end),
 		TAP(test_a_conflict_of_the_clients), TAP(test_bounded_memory),
 		TAP(test_trees_count), TAP_END,

@@ -395,8 +395,11 @@ def test_a_slow_body(stack):
 
 
 def idle(stack):
-    wait_for(lambda: b"kube_authproxy_exchanges 0\n" in
-             stack.health(admission(stack), "/metrics").body, "the end of the exchange")
+    def done():
+        metrics = stack.health(admission(stack), "/metrics").body
+        return b"kube_authproxy_exchanges 0\n" in metrics and \
+            b"kube_authproxy_admission_bytes 0\n" in metrics
+    wait_for(done, "the end of the exchanges")
 
 
 def test_a_client_that_goes(stack):
@@ -477,6 +480,26 @@ def test_bodies_of_others_are_not_kept(stack):
     c = stack.connect(p, "admin")
     equal(upload(stack, c, NODE, LIMIT + 65536).status, 413)
     equal(seen(stack, "PUT " + NODE), known + 1)
+
+
+def test_with_the_node_authorizer(stack):
+    """Its rule for nodes allows a write of any name; what narrows it is admission."""
+    admission(stack)
+    p = stack.proxy("--authorization-mode=Node",
+                    "--enable-admission-plugins=NodeRestriction", name="both")
+    expect("lets every kubelet" not in p.log(), p.log())
+    r = ask(stack, "PATCH", OTHER, label("test/two"), proxy=p)
+    refused(r, 'nodes "n002" is forbidden: node "n001" is not allowed to modify node "n002"')
+    pod_on(stack, "mine", "n001")
+    pod_on(stack, "theirs", "n002")
+    for name, status in ("theirs", 403), ("mine", 200):
+        r = ask(stack, "DELETE", PODS + "/" + name, b"", [], proxy=p)
+        equal(r.status, status, r.body)
+    p = stack.proxy("--authorization-mode=Node", name="unsafe")
+    expect("] The Node authorizer without the admission plugin NodeRestriction lets every kubelet "
+           "delete every pod and change every node: set --enable-admission-plugins=NodeRestriction, "
+           "here or at the upstream\n" in p.log(), p.log())
+    reset_nodes(stack)
 
 
 # --- Races ---
