@@ -310,7 +310,11 @@ static void test_yaml(void)
 		{ NODES, "metadata: {name: a, labels: {\"<<\": b}}\n", 0, NULL },
 	};
 
+	const char *why = NULL;
+
 	check_rows("POST", "application/yaml", rows, array_size(rows));
+	/* A body that never came has no address either. */
+	CU_ASSERT_TRUE(yaml_is_plain((struct str){ NULL, 0 }, &why));
 }
 
 static void test_delete_options(void)
