@@ -5,9 +5,12 @@ look-ups and conflicts are handled on the way.  Every node may do everything as 
 is concerned, so each refusal here is admission's."""
 import json
 import os
+import random
 import socket
 import struct
 import sys
+import threading
+import time
 
 import harness
 from harness import equal, expect, wait_for
@@ -598,6 +601,73 @@ def test_what_is_missing(stack):
     stack.control(NODE, "DELETE")
     r = ask(stack, "PATCH", NODE, label("a"))
     refused(r, 'nodes "n001" not found', 404, "NotFound")
+    reset_nodes(stack)
+
+
+# --- Everything at once ---
+
+FAULTS = ["close", "reset", "truncate&bytes=5", "slow&bytes=100&delay_ms=2", "error&code=409",
+          "early&code=413", "reset_body&bytes=10", "delay&delay_ms=30", "inform&code=103", "last",
+          "hang", "edit"]
+
+
+def abandon(raw, r):
+    if r.random() < 0.5:
+        raw.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    raw.close()
+
+
+def one_write(stack, r):
+    """Some write, sent whole or in part, its answer awaited or not."""
+    method, target, kind = r.choice([
+        ("PATCH", NODE, MERGE), ("PATCH", OTHER, MERGE), ("PATCH", NODE + "/status", STRATEGIC),
+        ("PUT", NODE, JSON), ("PUT", NODE, PROTOBUF), ("DELETE", PODS + "/mine", JSON)])
+    body = json.dumps({"metadata": {"name": target.split("/")[4], "labels": {"test/x": "1"}}})
+    if method == "DELETE":
+        body = "{}"
+    body += " " * r.choice([0, 10, 70000, 300000])
+    raw = stack.connect(None, "n001")
+    raw.send("%s %s?timeout=2s HTTP/1.1\r\nHost: x\r\n%s\r\nContent-Length: %d\r\n\r\n"
+             % (method, target, kind, len(body)))
+    raw.send(body[:r.choice([len(body), len(body), r.randrange(len(body))])])
+    if r.random() < 0.7:
+        try:
+            raw.response()
+        except OSError:
+            pass
+    abandon(raw, r)
+
+
+def test_a_mix_leaves_nothing(stack):
+    admission(stack)
+    until = time.monotonic() + 4
+    failures = []
+
+    def client(seed):
+        r = random.Random(seed)
+        while time.monotonic() < until:
+            try:
+                one_write(stack, r)
+            except OSError:
+                pass
+            except Exception as e:
+                failures.append(e)
+                return
+
+    threads = [threading.Thread(target=client, args=(seed,)) for seed in range(6)]
+    for t in threads:
+        t.start()
+    r = random.Random(7)
+    while time.monotonic() < until:
+        fault(stack, "mode=%s&method=%s&path=/api/v1/n&count=%d" % (
+            r.choice(FAULTS), r.choice(["GET", "PATCH", "PUT", "DELETE"]), r.choice([1, 3])),
+            b'{"metadata":{"annotations":{"a":"%d"}}}' % r.randrange(1000))
+    for t in threads:
+        t.join()
+    equal(failures, [])
+    reset_nodes(stack)
+    idle(stack)
+    equal(ask(stack, "PATCH", NODE, label("test/two")).status, 200)
     reset_nodes(stack)
 
 
