@@ -47,7 +47,8 @@ bool yaml_is_plain(struct str text, const char **why)
 	if (!yaml_parser_initialize(&parser))
 		return true;
 	/* libyaml aborts on a null pointer, which an empty body is. */
-	yaml_parser_set_input_string(&parser, (const unsigned char *)(text.p ? text.p : ""), text.n);
+	yaml_parser_set_input_string(&parser, (const unsigned char *)(text.p ? text.p : ""),
+				     text.n);
 	while (is_plain && !is_over) {
 		yaml_event_t e;
 
