@@ -314,6 +314,8 @@ static enum admission_result read_protobuf(struct admission_request *r, struct a
 		return unrecognized(r, b, "", "empty body");
 	if (object_envelope_read(r->body, &b->envelope) < 0)
 		return unrecognized(r, b, "", "unexpected EOF");
+	if (!b->envelope.raw.p)		/* a missing one is an empty object */
+		b->envelope.raw = STR("");
 	/* One that does not parse counts as missing. */
 	api_version = b->envelope.api_version;
 	if (str_find(version_of(api_version), '/', 0) >= 0)

@@ -115,15 +115,27 @@ static bool is_readable(const char *type, struct str body)
 	return true;
 }
 
-/* The same request with the body that replaces the client's needs nothing more. */
-static void check_replaced(size_t request, const char *type, const struct admission_case *c)
+/*
+ * The body that replaces the client's is readable; it may once more be changed, since stating a uid
+ * can make the rules look at what a patch makes (and find that it fails), but not for ever.
+ */
+static void check_replaced(size_t request, const char *type, const struct admission_case *c,
+			   unsigned rounds)
 {
 	struct str body = strbuf_str(&c->r.new_body);
 	struct admission_case again;
+	enum admission_result rc;
 
-	begin(&again, request, c->r.new_content_type.n ? "application/json" : type, body);
-	CHECK(admission_case_run(&again) == ADMISSION_ALLOW);
-	CHECK(!again.r.body_replaced || str_eq(strbuf_str(&again.r.new_body), body));
+	if (c->r.new_content_type.n)
+		type = "application/json";
+	begin(&again, request, type, body);
+	rc = admission_case_run(&again);
+	CHECK(rc == ADMISSION_ALLOW || again.r.status.code == 422);
+	if (rc == ADMISSION_ALLOW && again.r.body_replaced &&
+	    !str_eq(strbuf_str(&again.r.new_body), body)) {
+		CHECK(rounds > 0);
+		check_replaced(request, type, &again, rounds - 1);
+	}
 	admission_case_fini(&again);
 }
 
@@ -145,7 +157,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (rc == ADMISSION_ALLOW && c.body_asked)
 		CHECK(is_readable(type, body));
 	if (rc == ADMISSION_ALLOW && c.r.body_replaced)
-		check_replaced(request, type, &c);
+		check_replaced(request, type, &c, 1);
 	if (rc == ADMISSION_DENY && !c.r.raw_answer)
 		CHECK(c.r.status.code >= 400 && c.r.status.code < 600 && c.r.status.message.n);
 	admission_case_fini(&c);
