@@ -6,19 +6,7 @@
 
 #include "base/mem.h"
 
-static void set_default(json_t *object, const char *part, const char *member, const char *value)
-{
-	json_t *holder = json_object_get(object, part);
-
-	if (!holder) {
-		holder = json_object();
-		json_object_set_new(object, part, holder);
-	}
-	if (!json_object_get(holder, member))
-		json_object_set_new(holder, member, json_string(value));
-}
-
-/* A copy as it is compared: defaulted, without what a node may write. Owned. */
+/* A copy as it is compared (defaulted it is already): without what a node may write. Owned. */
 static json_t *guarded_part(json_t *claim)
 {
 	static const char *const free_metadata[] = { "resourceVersion", "managedFields" };
@@ -27,8 +15,6 @@ static json_t *guarded_part(json_t *claim)
 	};
 	json_t *copy = json_deep_copy(claim);
 
-	set_default(copy, "spec", "volumeMode", "Filesystem");
-	set_default(copy, "status", "phase", "Pending");
 	for (size_t i = 0; i < array_size(free_metadata); i++)
 		json_object_del(json_object_get(copy, "metadata"), free_metadata[i]);
 	for (size_t i = 0; i < array_size(free_status); i++)

@@ -195,7 +195,8 @@ static enum admission_result check_volumes(struct admission_request *r, json_t *
 static enum admission_result check_references(struct admission_request *r, json_t *pod,
 					      struct str node)
 {
-	if (names(pod, "spec.serviceAccountName") || names(pod, "spec.serviceAccount"))
+	/* Defaulting has put the name from its deprecated alias there. */
+	if (names(pod, "spec.serviceAccountName"))
 		return refuse_reference(r, node, "serviceaccounts");
 	if (pod_secret(pod))
 		return refuse_reference(r, node, "secrets");
