@@ -20,8 +20,8 @@
 
 #define ADMISSION_BODY_MAX (3 * 1024 * 1024)	/* spec 22 section 1; 413 after it */
 #define ADMISSION_LOOKUPS_MAX 256		/* objects that one request may ask for */
-#define ADMISSION_TRIES_MAX 5			/* decisions of one request (spec 22 section 10) */
-#define ADMISSION_QUESTIONS_MAX 8	/* that one request may ask the authorizers */
+#define ADMISSION_TRIES_MAX 5		/* decisions of one request (spec 22 section 10) */
+#define ADMISSION_QUESTIONS_MAX 8		/* that one request may ask the authorizers */
 
 enum admission_operation {
 	ADMISSION_NONE,			/* a read: no plugin is asked */
@@ -157,7 +157,8 @@ bool admission_is_concerned(const struct admission_chain *chain, const struct at
 			    struct str method);
 /*
  * A request begins zeroed but for its inputs and is ended with admission_request_fini before its
- * arena.  Each run starts from nothing but what was brought: the results of the one before are gone.
+ * arena.  Each run starts from nothing but what was brought: the results of the one before are
+ * gone.
  */
 enum admission_result admission_run(struct admission_request *r);
 /* For another try after a conflict: what was looked up is forgotten, the body stays. */

@@ -153,7 +153,7 @@ static int on_document(void *arg, json_t *doc, int line)
 	return ERR_CLOSED;
 }
 
-/* The text becomes our JSON, which is then read like any other: what was decided is what is sent. */
+/* It becomes our JSON, which is then read like any other: what was decided on is what is sent. */
 static enum admission_result read_yaml(struct admission_request *r, struct admission_body *b)
 {
 	bool has_mark = str_has_prefix(r->body, STR("\xef\xbb\xbf"));

@@ -41,8 +41,8 @@ void body_default(struct admission_request *r, json_t *tree);
 void body_fini(struct admission_body *b);
 
 /*
- * The protobuf body anew, with a uid and a version (either may be empty) appended in the place where
- * its kind has them: metadata, or the preconditions of delete options (spec 23 section 5).
+ * The protobuf body anew, with a uid and a version (either may be empty) appended in the place
+ * where its kind has them: metadata, or the preconditions of delete options (spec 23 section 5).
  */
 void body_write_claims(struct strbuf *out, const struct admission_body *b, struct str uid,
 		       struct str version);

@@ -12,12 +12,12 @@
 #include "base/strbuf.h"
 
 #define EDIT_PATH_MAX 4
-#define EDIT_DUMP_MAX (3 * 1024 * 1024)		/* of edit_dump; aliases of YAML can be worth more */
+#define EDIT_DUMP_MAX (3 * 1024 * 1024)	/* of edit_dump; aliases of YAML can be worth more */
 
 /*
- * Adds the text to out with the member at path, n names, n at most EDIT_PATH_MAX, set to value (JSON).
- * Objects on the way are made where they are missing or null; a value of another type on the way is
- * replaced.  The outermost value is an object.
+ * Adds the text to out with the member at path, n names (at most EDIT_PATH_MAX), set to the JSON
+ * in value.  Objects on the way are made where they are missing or null; a value of another type on
+ * the way is replaced.  The outermost value is an object.
  */
 void edit_set(struct strbuf *out, struct str text, const struct str *path, size_t n,
 	      struct str value);

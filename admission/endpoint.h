@@ -8,7 +8,7 @@
 
 struct endpoint {
 	struct str kind;		/* static; empty: none that is read here */
-	struct str api_version;		/* of a body that does not say: in the arena or static */
+	struct str api_version;		/* of a body that does not say; arena or static */
 	/* NULL: the tables do not have it in this version, so it cannot be read. */
 	const struct schema_message *message;
 	/* Another version's name for the same body ("policy/v1beta1" for evictions); else empty. */

@@ -101,8 +101,8 @@ static void add_escaped(struct strbuf *out, struct str s)
 	for (size_t i = 0; i < s.n; i++) {
 		unsigned char c = (unsigned char)s.p[i];
 
-		if ((c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '-' ||
-		    c == '.' || c == '_' || c == '~')
+		if ((c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
+		    c == '-' || c == '.' || c == '_' || c == '~')
 			strbuf_add_char(out, (char)c);
 		else
 			strbuf_addf(out, "%%%02X", c);

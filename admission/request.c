@@ -311,7 +311,7 @@ static enum admission_result stored(struct admission_request *r, struct admissio
 		body_default(r, (*out)->tree);
 	else if ((*out)->state != ADMISSION_MISSING) {
 		v[3] = admission_quote(r->arena, key.name);
-		v[5] = (*out)->error.n ? (*out)->error : STR("the upstream's answer cannot be read");
+		v[5] = (*out)->error.n ? (*out)->error : STR("the answer cannot be read");
 		rc = admission_bad(r, 503, join(r->arena, v, 6));
 	}
 	return rc;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A cluster of a few objects behind the admission chain: what a run asks for is brought, at once and
- * from memory.  Also used by the fuzzer.
+ * A cluster of a few objects behind the admission chain: what a run asks for is brought, at once
+ * and from memory.  Also used by the fuzzer.
  */
 #ifndef TESTS_ADMISSION_CLUSTER_H
 #define TESTS_ADMISSION_CLUSTER_H

@@ -278,8 +278,8 @@ static void test_put_names(void)
 {
 	static const struct text_row rows[] = {
 		{ NODES "/a", "{\"metadata\":{\"name\":\"a\"}}", 0, NULL },
-		{ NODES "/a", "{}", 400, "the name of the object (a based on URL) was undeterminable: "
-		  "name must be provided" },
+		{ NODES "/a", "{}", 400, "the name of the object (a based on URL) was "
+		  "undeterminable: name must be provided" },
 		{ NODES "/a", "{\"metadata\":{\"name\":\"A\"}}", 400,
 		  "the name of the object (A) does not match the name on the URL (a)" },
 		{ LEASES "/a", "{\"metadata\":{\"name\":\"a\",\"namespace\":\"e\"}}", 400,
@@ -422,7 +422,8 @@ static void test_equal_owners_are_merged(void)
 
 	see(&c, "POST", NODES, "{\"metadata\":{\"ownerReferences\":["
 	    "{\"uid\":\"u\",\"name\":\"n\"},{\"name\":\"n\",\"uid\":\"u\",\"kind\":\"\"},"
-	    "{\"uid\":\"u\",\"name\":\"n\",\"controller\":false},{\"uid\":\"v\",\"name\":\"n\"}]}}");
+	    "{\"uid\":\"u\",\"name\":\"n\",\"controller\":false},"
+	    "{\"uid\":\"v\",\"name\":\"n\"}]}}");
 	int_is(json_array_size(tree_at(seen, "metadata.ownerReferences")), 3);
 	str_is(tree_text(json_array_get(tree_at(seen, "metadata.ownerReferences"), 2), "uid"),
 	       STR("v"));

@@ -196,8 +196,9 @@ static enum admission_result ask_nodes(struct admission_request *r, enum admissi
 
 	(void)op;
 	for (unsigned i = 0; i < 300; i++) {
+		unsigned many = (unsigned)r->attributes->name.n;
 		struct admission_key key = { .api_version = STR("v1"), .resource = STR("nodes"),
-			.name = arena_printf(r->arena, "n%u", i % (unsigned)r->attributes->name.n) };
+					     .name = arena_printf(r->arena, "n%u", i % many) };
 		struct str error;
 		json_t *node;
 
@@ -390,7 +391,8 @@ static void test_old_object(void)
 		const char *message;
 	} rows[] = {
 		{ "DELETE", "/api/v1/nodes/a", NULL, "", 403, "nodes \"a\" is forbidden: old" },
-		{ "DELETE", "/api/v1/nodes", NULL, "", 403, "nodes \"Unknown\" is forbidden: DELETE" },
+		{ "DELETE", "/api/v1/nodes", NULL, "", 403,
+		  "nodes \"Unknown\" is forbidden: DELETE" },
 		{ "DELETE", "/api/v1/nodes/b", NULL, "", 404, "nodes \"b\" not found" },
 		{ "PUT", "/api/v1/nodes/b", NULL, "{\"metadata\":{\"name\":\"b\"}}", 404,
 		  "nodes \"b\" not found" },

@@ -106,8 +106,9 @@ static void test_put(void)
 		{ "PUT", NODES, JSON, "{\"metadata\":{\"name\":\"a\",\"uid\":null}}", "u1", "",
 		  "{\"metadata\":{\"name\":\"a\",\"uid\":\"u1\"}}", false },
 		/* A member inside, and one whose name is written with escapes. */
-		{ "PUT", NODES, JSON, "{\"a\":{\"metadata\":{}},\"meta\\u0064ata\":{\"name\":\"a\"}}",
-		  "", "5", "{\"a\":{\"metadata\":{}},\"meta\\u0064ata\":{\"resourceVersion\":\"5\","
+		{ "PUT", NODES, JSON,
+		  "{\"a\":{\"metadata\":{}},\"meta\\u0064ata\":{\"name\":\"a\"}}", "", "5",
+		  "{\"a\":{\"metadata\":{}},\"meta\\u0064ata\":{\"resourceVersion\":\"5\","
 		  "\"name\":\"a\"}}", true },
 		/* What the client states is left alone, equal or not. */
 		{ "PUT", NODES, JSON, "{\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"5\"}}",
@@ -165,7 +166,8 @@ static void test_merge(void)
 		{ "PATCH", NODES, STRATEGIC, "{\"metadata\":{\"$retainKeys\":[]}}", "u1", "",
 		  "{\"metadata\":{\"uid\":\"u1\",\"$retainKeys\":[\"uid\"]}}", false },
 		{ "PATCH", NODES, STRATEGIC, "{\"$retainKeys\":[\"metadata\"]}", "", "5",
-		  "{\"metadata\":{\"resourceVersion\":\"5\"},\"$retainKeys\":[\"metadata\"]}", true },
+		  "{\"metadata\":{\"resourceVersion\":\"5\"},\"$retainKeys\":[\"metadata\"]}",
+		  true },
 		/* In a merge patch it is data. */
 		{ "PATCH", NODES, MERGE, "{\"metadata\":{\"$retainKeys\":[]}}", "u1", "",
 		  "{\"metadata\":{\"uid\":\"u1\",\"$retainKeys\":[]}}", false },
@@ -183,17 +185,20 @@ static void test_json_patch(void)
 	static const struct row rows[] = {
 		{ "PATCH", NODES, PATCH_TYPE, "[]", "u1", "5",
 		  "[{\"op\":\"add\",\"path\":\"/metadata/uid\",\"value\":\"u1\"},"
-		  "{\"op\":\"add\",\"path\":\"/metadata/resourceVersion\",\"value\":\"5\"}]", true },
+		  "{\"op\":\"add\",\"path\":\"/metadata/resourceVersion\",\"value\":\"5\"}]",
+		  true },
 		{ "PATCH", NODES, PATCH_TYPE, "[{\"op\":\"test\",\"path\":"
 		  "\"/metadata/resourceVersion\",\"value\":\"5\"} ]", "", "5",
 		  "[{\"op\":\"test\",\"path\":\"/metadata/resourceVersion\",\"value\":\"5\"} ,"
-		  "{\"op\":\"add\",\"path\":\"/metadata/resourceVersion\",\"value\":\"5\"}]", true },
+		  "{\"op\":\"add\",\"path\":\"/metadata/resourceVersion\",\"value\":\"5\"}]",
+		  true },
 		{ "PATCH", NODES, PATCH_TYPE, "[{\"op\":\"replace\",\"path\":"
 		  "\"/metadata/resourceVersion\",\"value\":\"5\"}]", "", "5", NULL, false },
 		{ "PATCH", NODES, PATCH_TYPE, "[{\"op\":\"add\",\"path\":"
 		  "\"/metadata/resourceVersion\",\"value\":\"4\"}]", "", "5", NULL, false },
 		/* A copy may give another value when the upstream makes it. */
-		{ "PATCH", NODES, PATCH_TYPE, "[{\"op\":\"copy\",\"from\":\"/metadata/annotations/w\","
+		{ "PATCH", NODES, PATCH_TYPE,
+		  "[{\"op\":\"copy\",\"from\":\"/metadata/annotations/w\","
 		  "\"path\":\"/metadata/resourceVersion\"}]", "", "5",
 		  "[{\"op\":\"copy\",\"from\":\"/metadata/annotations/w\","
 		  "\"path\":\"/metadata/resourceVersion\"},{\"op\":\"add\",\"path\":"
@@ -228,7 +233,8 @@ static void check_refused(const char *type, const char *body, int code, const ch
 /* A patch to which a precondition cannot be added so that it surely counts. */
 static void test_patches_that_cannot_be_bound(void)
 {
-	static const char cannot[] = "this patch cannot be bound to the object that it was judged on";
+	static const char cannot[] = "this patch cannot be bound to the object that it was judged "
+				     "on";
 
 	ask_new = false;
 	check_refused(STRATEGIC, "{\"$deleteFromPrimitiveList/metadata\":{}}", 400, cannot);
