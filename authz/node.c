@@ -211,7 +211,8 @@ static enum authz_decision judge_service_account(struct question *q)
 static enum authz_decision judge_lease(struct question *q)
 {
 	if (!(q->verb & OWN_OBJECT))
-		return refuse(q, STR("can only get, create, update, patch, or delete a node lease"));
+		return refuse(q, STR("can only get, create, update, patch, or delete a node "
+				     "lease"));
 	if (!str_eq(q->at->namespace, STR("kube-node-lease")))
 		return refuse(q, STR("can only access leases in the \"kube-node-lease\" system "
 				     "namespace"));

@@ -55,7 +55,7 @@ struct reflector_resource {
 	const char *item_message;	/* schema name of one item: "rbac.v1.Role" */
 	const char *name;		/* for logs and metrics: "roles" */
 	bool optional;			/* 404: synced and empty, asked for again */
-	const char *query;		/* of every request, encoded, or NULL: "fieldSelector=..." */
+	const char *query;		/* of each request, encoded, or NULL: "fieldSelector=..." */
 };
 
 struct reflector;

@@ -19,7 +19,7 @@ struct node_waits {
 	struct loop_timer pause;	/* the next look, when the last one was just now */
 	int64_t looked_us;
 	uint16_t of_node[NODE_COUNTERS];
-	atomic_size_t count;		/* written by the loop's thread alone */
+	atomic_size_t count;
 	atomic_bool posted;		/* a look is under way to the loop */
 	bool ended;
 };
@@ -29,14 +29,6 @@ static uint16_t *counter_of(struct node_waits *w, struct str node)
 	return &w->of_node[str_hash(node) % NODE_COUNTERS];
 }
 
-static void add_count(struct node_waits *w, int n)
-{
-	size_t count = atomic_load_explicit(&w->count, memory_order_relaxed);
-
-	atomic_store_explicit(&w->count, count + (size_t)n, memory_order_relaxed);
-	metric_add(METRIC_NODE_WAITING, n);
-}
-
 static void leave(struct node_wait *n)
 {
 	struct node_waits *w = n->waits;
@@ -44,7 +36,8 @@ static void leave(struct node_wait *n)
 	list_del(&n->node);
 	loop_timer_fini(&n->timer);
 	--*counter_of(w, n->question.node);
-	add_count(w, -1);
+	atomic_fetch_sub(&w->count, 1);
+	metric_add(METRIC_NODE_WAITING, -1);
 	n->waits = NULL;
 }
 
@@ -160,13 +153,13 @@ bool node_waits_add(struct node_waits *w, struct node_wait *n, const struct node
 	loop_timer_init(&n->timer, w->loop, on_time_over);
 	loop_timer_arm(&n->timer, ms);
 	++*of_node;
-	add_count(w, 1);
+	metric_add(METRIC_NODE_WAITING, 1);
 	metric_add(METRIC_NODE_WAITS, 1);
 	/*
-	 * Either the writer sees the count (its fence is in node_waits_notify), or we see its new
-	 * generation here.
+	 * Both this and node_waits_notify modify the count: the later of the two sees what the
+	 * other thread did before, either the new generation here or the held request there.
 	 */
-	atomic_thread_fence(memory_order_seq_cst);
+	atomic_fetch_add(&w->count, 1);
 	if (node_graph_generation(w->graph) != q->generation)
 		node_waits_notify(w);
 	return true;
@@ -180,8 +173,7 @@ void node_wait_cancel(struct node_wait *n)
 
 void node_waits_notify(struct node_waits *w)
 {
-	atomic_thread_fence(memory_order_seq_cst);
-	if (node_waits_count(w) && !atomic_exchange(&w->posted, true))
+	if (atomic_fetch_add(&w->count, 0) && !atomic_exchange(&w->posted, true))
 		loop_post(w->loop, on_notice, w);
 }
 

@@ -38,7 +38,7 @@ bool node_waits_add(struct node_waits *w, struct node_wait *n, const struct node
 		    int64_t ms, void (*resume)(struct node_wait *n));
 /* It is not resumed any more; harmless when it does not wait. */
 void node_wait_cancel(struct node_wait *n);
-/* The graph has changed. Any thread; costs a load when nothing is held. */
+/* The graph has changed. Any thread; a worker that holds nothing is not woken. */
 void node_waits_notify(struct node_waits *w);
 /* Resumes all and holds nothing any more: the process is to end. */
 void node_waits_end(struct node_waits *w);
