@@ -588,6 +588,126 @@ static void test_the_cache_may_be_behind(void)
 	}
 }
 
+#define MIRROR "{\"metadata\":{\"name\":\"m\",\"annotations\":{\"kubernetes.io/config.mirror\":" \
+	"\"\"},\"ownerReferences\":[{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"name\":" \
+	"\"node01\",\"uid\":\"n\",\"controller\":true}]},\"spec\":{\"nodeName\":\"node01\",%s}}"
+#define VOLUME(v) "\"volumes\":[{\"name\":\"v\"," v "}]"
+#define CONTAINER(list, c) "\"" list "\":[{\"name\":\"c\"," c "}]"
+#define NAME_X "{\"name\":\"x\"}"
+#define REF_X "{\"secretRef\":" NAME_X "}"
+
+/* Every place of a mirror pod that can refer to something; NULL: it does not. */
+static void test_mirror_pod_references(void)
+{
+	static const struct { const char *spec, *what; } rows[] = {
+		{ "\"serviceAccountName\":\"x\"", "serviceaccounts" },
+		{ "\"imagePullSecrets\":[{}," NAME_X "]", "secrets" },
+		{ CONTAINER("initContainers", "\"envFrom\":[{},{\"secretRef\":" NAME_X "}]"),
+		  "secrets" },
+		{ CONTAINER("containers", "\"env\":[{\"name\":\"e\",\"valueFrom\":"
+			    "{\"secretKeyRef\":" NAME_X "}}]"), "secrets" },
+		{ CONTAINER("ephemeralContainers", "\"env\":[{\"name\":\"e\",\"valueFrom\":"
+			    "{\"configMapKeyRef\":" NAME_X "}}]"), "configmaps" },
+		{ CONTAINER("containers", "\"envFrom\":[{\"configMapRef\":" NAME_X "}]"),
+		  "configmaps" },
+		{ CONTAINER("containers", "\"envFrom\":[{\"configMapRef\":{}}]"), NULL },
+		{ VOLUME("\"azureFile\":{\"secretName\":\"x\"}"), "secrets" },
+		{ VOLUME("\"cephfs\":" REF_X), "secrets" },
+		{ VOLUME("\"cinder\":" REF_X), "secrets" },
+		{ VOLUME("\"flexVolume\":" REF_X), "secrets" },
+		{ VOLUME("\"rbd\":" REF_X), "secrets" },
+		{ VOLUME("\"scaleIO\":" REF_X), "secrets" },
+		{ VOLUME("\"iscsi\":" REF_X), "secrets" },
+		{ VOLUME("\"storageos\":" REF_X), "secrets" },
+		{ VOLUME("\"csi\":{\"nodePublishSecretRef\":" NAME_X "}"), "secrets" },
+		{ VOLUME("\"secret\":{\"secretName\":\"x\"}"), "secrets" },
+		{ VOLUME("\"projected\":{\"sources\":[{\"secret\":" NAME_X "}]}"), "secrets" },
+		{ VOLUME("\"configMap\":" NAME_X), "configmaps" },
+		{ VOLUME("\"projected\":{\"sources\":[{\"configMap\":" NAME_X "}]}"),
+		  "configmaps" },
+		{ "\"resourceClaims\":[" NAME_X "]", "resourceclaims" },
+		{ VOLUME("\"configMap\":{}"), "configmaps (via configmap volumes)" },
+		{ VOLUME("\"secret\":{}"), "secrets (via secret volumes)" },
+		{ VOLUME("\"csi\":{\"driver\":\"d\"}"), "csidrivers (via CSI volumes)" },
+		{ VOLUME("\"glusterfs\":{}"), "endpoints (via glusterFS volumes)" },
+		{ VOLUME("\"persistentVolumeClaim\":{}"), "persistentvolumeclaims" },
+		{ VOLUME("\"ephemeral\":{}"), "persistentvolumeclaims (via ephemeral volumes)" },
+		{ VOLUME("\"azureFile\":{}"), "secrets (via azureFile volumes)" },
+		{ VOLUME("\"projected\":{\"sources\":[{\"downwardAPI\":{}},{\"configMap\":{}}]}"),
+		  "configmaps (via projected volumes)" },
+		{ VOLUME("\"projected\":{\"sources\":[{\"secret\":{}}]}"),
+		  "secrets (via projected volumes)" },
+		{ VOLUME("\"projected\":{\"sources\":[{\"serviceAccountToken\":{}}]}"),
+		  "serviceaccounts (via projected volumes)" },
+		{ VOLUME("\"projected\":{\"sources\":[{\"clusterTrustBundle\":{}}]}"),
+		  "clustertrustbundles" },
+		{ VOLUME("\"projected\":{\"sources\":[{\"podCertificate\":{}}]}"),
+		  "podcertificates" },
+		{ VOLUME("\"projected\":{}"), NULL },
+		{ VOLUME("\"hostPath\":{\"path\":\"/\"},\"secret\":{}"), NULL },
+		{ VOLUME("\"rbd\":{}"), NULL }, { VOLUME("\"image\":{}"), NULL },
+	};
+
+	for (size_t i = 0; i < array_size(rows); i++) {
+		struct strbuf b = STRBUF_INIT, want = STRBUF_INIT;
+		struct trial *t;
+
+		strbuf_addf(&b, MIRROR, rows[i].spec);
+		strbuf_addf(&want, "pods \"m\" is forbidden: node \"node01\" can not create pods "
+			    "that reference %s", rows[i].what ? rows[i].what : "");
+		t = run_request("POST", "/api/v1/namespaces/a/pods", JSON, b.p,
+				objects("[" NODE "]"));
+		tap_row(rows[i].spec);
+		int_is(t->result, rows[i].what ? ADMISSION_DENY : ADMISSION_ALLOW);
+		if (rows[i].what)
+			str_is(t->r.status.message, strbuf_str(&want));
+		end_request(t);
+		strbuf_fini(&b);
+		strbuf_fini(&want);
+	}
+}
+
+#define CLAIM(meta, spec, status) "{\"kind\":\"PersistentVolumeClaim\",\"apiVersion\":\"v1\"," \
+	"\"metadata\":{\"name\":\"c\",\"namespace\":\"a\",\"uid\":\"u\"" meta "},\"spec\":{" spec \
+	"},\"status\":{" status "}}"
+
+/* A PUT of each over the first one. */
+static void test_claim_status(void)
+{
+	static const char stored[] = "[" CLAIM(",\"resourceVersion\":\"5\",\"generation\":1",
+		"\"resources\":{\"requests\":{\"storage\":\"2Gi\"}}", "") "]";
+	static const struct { const char *body; bool allowed; } rows[] = {
+		{ CLAIM(",\"generation\":1", "\"volumeMode\":\"Filesystem\",\"resources\":"
+			"{\"requests\":{\"storage\":\"2048Mi\"}}", "\"phase\":\"Pending\""), true },
+		{ CLAIM(",\"generation\":1,\"managedFields\":[{\"manager\":\"m\"}]",
+			"\"resources\":{\"requests\":{\"storage\":\"2Gi\"}}",
+			"\"capacity\":{\"storage\":\"1\"},\"conditions\":[{\"type\":\"t\"}],"
+			"\"allocatedResources\":{\"storage\":\"1\"},\"allocatedResourceStatuses\":"
+			"{\"storage\":\"s\"}"), true },
+		{ CLAIM("", "\"resources\":{\"requests\":{\"storage\":\"2Gi\"}}", ""), false },
+		{ CLAIM(",\"generation\":1", "\"resources\":{\"requests\":{\"storage\":\"3Gi\"}}",
+			""), false },
+		{ CLAIM(",\"generation\":1", "\"volumeMode\":\"Block\",\"resources\":"
+			"{\"requests\":{\"storage\":\"2Gi\"}}", ""), false },
+		{ CLAIM(",\"generation\":1", "\"resources\":{\"requests\":{\"storage\":\"2Gi\"}}",
+			"\"modifyVolumeStatus\":{\"status\":\"x\"}"), false },
+	};
+
+	for (size_t i = 0; i < array_size(rows); i++) {
+		struct trial *t = run_request("PUT",
+			"/api/v1/namespaces/a/persistentvolumeclaims/c/status", JSON, rows[i].body,
+			objects(stored));
+
+		tap_row(rows[i].body);
+		int_is(t->result, rows[i].allowed ? ADMISSION_ALLOW : ADMISSION_DENY);
+		if (rows[i].allowed)
+			str_is(t->r.require_version, STR("5"));
+		else
+			int_is(t->r.status.code, 403);
+		end_request(t);
+	}
+}
+
 static void test_lookups_are_bounded(void)
 {
 	struct strbuf b = STRBUF_INIT, pods = STRBUF_INIT;
@@ -784,6 +904,7 @@ int main(void)
 		TAP(test_harmless_patches_need_no_object),
 		TAP(test_a_version_of_the_future_is_a_conflict),
 		TAP(test_only_the_slice_that_was_judged_goes), TAP(test_the_cache_may_be_behind),
+		TAP(test_mirror_pod_references), TAP(test_claim_status),
 		TAP(test_lookups_are_bounded), TAP(test_audience_errors), TAP(test_common_names),
 		TAP(test_common_name_is_compared_by_length), TAP(test_pem), TAP_END,
 	};
