@@ -498,6 +498,20 @@ def test_with_the_node_authorizer(stack):
     for name, status in ("theirs", 403), ("mine", 200):
         r = ask(stack, "DELETE", PODS + "/" + name, b"", [], proxy=p)
         equal(r.status, status, r.body)
+    # Once the graph knows the pod nobody is asked for it, and it is deleted by its uid.
+    pod_on(stack, "mine", "n001")
+
+    def is_known():
+        gets = seen(stack, "GET " + PODS + "/mine")
+        r = ask(stack, "DELETE", PODS + "/mine?dryRun=All", b"", [], proxy=p)
+        equal(r.status, 200, r.body)
+        return seen(stack, "GET " + PODS + "/mine") == gets
+    wait_for(is_known, "the pod in the graph")
+    edits(stack, "DELETE", PODS + "/mine", {"metadata": {"uid": "another"},
+                                            "spec": {"nodeName": "n002"}})
+    r = ask(stack, "DELETE", PODS + "/mine", b"", [], proxy=p)
+    equal((r.status, r.json()["reason"]), (409, "Conflict"))
+    equal(stored(stack, PODS + "/mine")["metadata"]["uid"], "another")
     p = stack.proxy("--authorization-mode=Node", name="unsafe")
     expect("] The Node authorizer without the admission plugin NodeRestriction lets every kubelet "
            "delete every pod and change every node: set --enable-admission-plugins=NodeRestriction, "
