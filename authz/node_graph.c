@@ -39,13 +39,13 @@ struct held_vertex {
 struct node_pod {
 	struct node_vertex *node;	/* borrowed, counted */
 	uint32_t ref_count;
-	uint8_t uid_n;			/* UID_PACKED: 16 bytes; UID_TOO_LONG: none */
+	uint8_t uid_n;			/* UID_PACKED: 16 bytes; UID_UNKNOWN: none */
 	struct node_vertex *refs[];	/* sorted, each once; behind them the uid */
 };
 
 #define UID_PACKED 0xfe
 #define UID_PACKED_SIZE 16
-#define UID_TOO_LONG 0xff
+#define UID_UNKNOWN 0xff
 
 struct node_volume {
 	struct node_vertex *claim;
@@ -75,6 +75,7 @@ struct node_graph {
 	size_t number_count, number_cap, free_count, free_cap;
 	struct node_draft draft;
 	struct node_vertex **refs;		/* owned; of the draft */
+	struct node_key *keys;			/* owned; theirs */
 	size_t ref_count, ref_cap;
 };
 
@@ -212,17 +213,24 @@ static struct node_vertex *vertex_find(const struct node_graph *g, int kind, con
 	return node_index_find(&g->index[kind], &key);
 }
 
+static struct node_vertex *vertex_get_key(struct node_graph *g, int kind, const struct scope *s,
+					  const struct node_key *key)
+{
+	struct node_vertex *v = node_index_find(&g->index[kind], key);
+
+	if (!v) {
+		v = vertex_new(g, kind, s->vertex, key->name);
+		node_index_add(&g->index[kind], &g->slab, v, key);
+	}
+	return v;
+}
+
 static struct node_vertex *vertex_get(struct node_graph *g, int kind, const struct scope *s,
 				      struct str name)
 {
 	struct node_key key = node_key_in(s->name, s->hash, name);
-	struct node_vertex *v = node_index_find(&g->index[kind], &key);
 
-	if (!v) {
-		v = vertex_new(g, kind, s->vertex, name);
-		node_index_add(&g->index[kind], &g->slab, v, &key);
-	}
-	return v;
+	return vertex_get_key(g, kind, s, &key);
 }
 
 static uint32_t number_of(const struct node_vertex *node)
@@ -371,17 +379,28 @@ static void refs_reserve(struct node_graph *g)
 		return;
 	g->ref_cap = g->draft.ref_count * 2;
 	free(g->refs);
+	free(g->keys);
 	g->refs = xreallocarray(NULL, g->ref_cap, sizeof(*g->refs));
+	g->keys = xreallocarray(NULL, g->ref_cap, sizeof(*g->keys));
 }
 
-/* Vertices that are new are in use before the object's function ends: none is left over. */
+/*
+ * Vertices that are new are in use before the object's function ends: none is left over.  In a
+ * large graph each look-up would wait for memory twice; all wait at the same time instead.
+ */
 static void resolve_pod_refs(struct node_graph *g, const struct scope *scope)
 {
 	const struct node_draft *d = &g->draft;
 
 	refs_reserve(g);
+	for (size_t i = 0; i < d->ref_count; i++) {
+		g->keys[i] = node_key_in(scope->name, scope->hash, d->refs[i].name);
+		node_index_prefetch(&g->index[d->refs[i].kind], &g->keys[i]);
+	}
 	for (size_t i = 0; i < d->ref_count; i++)
-		g->refs[g->ref_count++] = vertex_get(g, d->refs[i].kind, scope, d->refs[i].name);
+		node_index_prefetch_vertex(&g->index[d->refs[i].kind], &g->keys[i]);
+	for (size_t i = 0; i < d->ref_count; i++)
+		g->refs[g->ref_count++] = vertex_get_key(g, d->refs[i].kind, scope, &g->keys[i]);
 	refs_finish(g);
 }
 
@@ -457,7 +476,7 @@ static void uid_unpack(const uint8_t *packed, char *out)
 	out[36] = '\0';
 }
 
-/* The uid as a record has it. */
+/* The uid as a record has it.  One that is no text of the upstream's is as if unknown. */
 struct packed_uid {
 	uint8_t n;			/* as uid_n */
 	uint8_t size;
@@ -466,13 +485,15 @@ struct packed_uid {
 
 static void uid_read(struct str uid, struct packed_uid *out)
 {
+	bool is_unknown = uid.n > NODE_UID_MAX || (uid.n && memchr(uid.p, '\0', uid.n));
+
 	if (uid_pack(uid, out->bytes)) {
 		out->n = UID_PACKED;
 		out->size = UID_PACKED_SIZE;
 		return;
 	}
-	out->n = uid.n > NODE_UID_MAX ? UID_TOO_LONG : (uint8_t)uid.n;
-	out->size = uid.n > NODE_UID_MAX ? 0 : (uint8_t)uid.n;
+	out->n = is_unknown ? UID_UNKNOWN : (uint8_t)uid.n;
+	out->size = is_unknown ? 0 : (uint8_t)uid.n;
 	if (out->size)
 		memcpy(out->bytes, uid.p, out->size);
 }
@@ -480,7 +501,7 @@ static void uid_read(struct str uid, struct packed_uid *out)
 static size_t uid_size(const struct node_pod *pod)
 {
 	return pod->uid_n == UID_PACKED ? UID_PACKED_SIZE
-		: pod->uid_n == UID_TOO_LONG ? 0 : pod->uid_n;
+		: pod->uid_n == UID_UNKNOWN ? 0 : pod->uid_n;
 }
 
 static uint8_t *uid_bytes(const struct node_pod *pod)
@@ -708,6 +729,7 @@ void node_graph_free(struct node_graph *g)
 	node_slab_fini(&g->slab);
 	node_draft_fini(&g->draft);
 	free(g->refs);
+	free(g->keys);
 	free(g->numbers);
 	free(g->free_numbers);
 	g->magic = 0;
@@ -857,7 +879,8 @@ size_t node_graph_count(const struct node_graph *g, enum node_source s)
 size_t node_graph_bytes(const struct node_graph *g)
 {
 	return sizeof(*g) + g->slab.bytes + g->number_cap * sizeof(*g->numbers) +
-	       g->free_cap * sizeof(*g->free_numbers) + g->ref_cap * sizeof(*g->refs);
+	       g->free_cap * sizeof(*g->free_numbers) +
+	       g->ref_cap * (sizeof(*g->refs) + sizeof(*g->keys));
 }
 
 /* --- Readers --- */
@@ -900,7 +923,7 @@ static bool copy_pod(const struct node_pod *pod, char node[static 254],
 {
 	struct str name = node_vertex_name(pod->node);
 
-	if (name.n >= 254 || pod->uid_n == UID_TOO_LONG)
+	if (name.n >= 254 || pod->uid_n == UID_UNKNOWN || memchr(name.p, '\0', name.n))
 		return false;
 	memcpy(node, name.p, name.n);
 	node[name.n] = '\0';

@@ -117,6 +117,20 @@ void node_index_prefetch(const struct node_index *x, const struct node_key *key)
 		__builtin_prefetch(&t->slots[home(t, key_tag(key))]);
 }
 
+/* Most are where they belong; what is further on is found when it is looked for. */
+void node_index_prefetch_vertex(const struct node_index *x, const struct node_key *key)
+{
+	const struct node_index_table *t = shard_of(x, key);
+	uint32_t tag = key_tag(key);
+
+	for (uint32_t i = 0, at = t ? home(t, tag) : 0; t && i < 4; i++, at = behind(t, at)) {
+		uint64_t slot = slot_at(t, at);
+
+		if (slot_tag(slot) == tag)
+			__builtin_prefetch(slot_vertex(slot));
+	}
+}
+
 /* --- The writer --- */
 
 static size_t table_size(uint32_t cap)

@@ -57,8 +57,9 @@ static inline struct str node_vertex_namespace(const struct node_vertex *v)
 
 /* A reader, inside, or the writer. NULL: not known. */
 struct node_vertex *node_index_find(const struct node_index *x, const struct node_key *key);
-/* A hint that key will be looked for soon. */
+/* Hints that key will be looked for soon: first its slot, later (inside) what is in the slot. */
 void node_index_prefetch(const struct node_index *x, const struct node_key *key);
+void node_index_prefetch_vertex(const struct node_index *x, const struct node_key *key);
 
 /* The writer. v must not be in it yet; key is v's. */
 void node_index_add(struct node_index *x, struct node_slab *s, struct node_vertex *v,

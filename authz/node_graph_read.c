@@ -22,6 +22,15 @@ struct node_claim_pair {
 /* LocalObjectReference, and what has it inline or a name of its own in its place. */
 #define NAME 1
 
+/* Reads a message's inside of which only some fields matter. */
+#define FIELD(number) (1ull << (number))
+
+static void enter(const struct object_field *field, struct object_cursor *c, uint64_t fields)
+{
+	object_enter(field, c);
+	object_want(c, fields);
+}
+
 void node_draft_fini(struct node_draft *d)
 {
 	free(d->refs);
@@ -79,7 +88,7 @@ static int read_name(const struct object_field *field, struct str *name)
 	struct object_field f;
 	int rc;
 
-	object_enter(field, &c);
+	enter(field, &c, FIELD(NAME));
 	while ((rc = object_next(&c, &f)) > 0) {
 		if (f.number != NAME)
 			continue;
@@ -106,7 +115,8 @@ static int read_metadata(struct node_draft *d, const struct object_field *field)
 	struct object_field f;
 	int rc;
 
-	object_enter(field, &c);
+	enter(field, &c, FIELD(OBJECTMETA_NAME) | FIELD(OBJECTMETA_NAMESPACE) |
+	      FIELD(OBJECTMETA_UID) | FIELD(OBJECTMETA_ANNOTATIONS));
 	while ((rc = object_next(&c, &f)) > 0) {
 		switch (f.number) {
 		case OBJECTMETA_NAME:
@@ -200,7 +210,7 @@ static int add_source(struct node_draft *d, enum node_object kind, uint32_t refe
 
 	if (!reference)
 		return add_named(d, kind, field);
-	object_enter(field, &c);
+	enter(field, &c, FIELD(reference));
 	while ((rc = object_next(&c, &f)) > 0) {
 		if (f.number != reference)
 			continue;
@@ -219,7 +229,7 @@ static int read_projection(struct node_draft *d, enum node_object kind,
 	struct object_field f;
 	int rc;
 
-	object_enter(field, &c);
+	enter(field, &c, FIELD(want));
 	while ((rc = object_next(&c, &f)) > 0) {
 		if (f.number != want)
 			continue;
@@ -237,7 +247,7 @@ static int read_projected(struct node_draft *d, enum node_object kind,
 	struct object_field f;
 	int rc;
 
-	object_enter(field, &c);
+	enter(field, &c, FIELD(PROJECTEDVOLUMESOURCE_SOURCES));
 	while ((rc = object_next(&c, &f)) > 0) {
 		if (f.number != PROJECTEDVOLUMESOURCE_SOURCES)
 			continue;
@@ -293,7 +303,7 @@ static int read_volume(struct node_draft *d, const struct object_field *field)
 	struct object_field f;
 	int rc;
 
-	object_enter(field, &c);
+	enter(field, &c, FIELD(VOLUME_NAME) | FIELD(VOLUME_SOURCE));
 	while ((rc = object_next(&c, &f)) > 0) {
 		if (f.number == VOLUME_NAME)
 			name = f.text;
@@ -319,7 +329,7 @@ static int read_env_source(struct node_draft *d, const struct object_field *fiel
 	struct object_field f;
 	int rc;
 
-	object_enter(field, &c);
+	enter(field, &c, FIELD(config_map) | FIELD(secret));
 	while ((rc = object_next(&c, &f)) > 0) {
 		if (f.number == config_map)
 			rc = add_named(d, NODE_CONFIG_MAP, &f);
@@ -337,7 +347,7 @@ static int read_env(struct node_draft *d, const struct object_field *field)
 	struct object_field f;
 	int rc;
 
-	object_enter(field, &c);
+	enter(field, &c, FIELD(ENVVAR_VALUE_FROM));
 	while ((rc = object_next(&c, &f)) > 0) {
 		if (f.number != ENVVAR_VALUE_FROM)
 			continue;
@@ -355,7 +365,7 @@ static int read_container(struct node_draft *d, const struct object_field *field
 	struct object_field f;
 	int rc;
 
-	object_enter(field, &c);
+	enter(field, &c, FIELD(CONTAINER_ENV) | FIELD(CONTAINER_ENV_FROM));
 	while ((rc = object_next(&c, &f)) > 0) {
 		if (f.number == CONTAINER_ENV)
 			rc = read_env(d, &f);
@@ -374,7 +384,7 @@ static int read_ephemeral_container(struct node_draft *d, const struct object_fi
 	struct object_field f;
 	int rc;
 
-	object_enter(field, &c);
+	enter(field, &c, FIELD(EPHEMERALCONTAINER_COMMON));
 	while ((rc = object_next(&c, &f)) > 0) {
 		if (f.number != EPHEMERALCONTAINER_COMMON)
 			continue;
@@ -444,7 +454,7 @@ static int read_extended_claim(struct node_draft *d, const struct object_field *
 	struct object_field f;
 	int rc;
 
-	object_enter(field, &c);
+	enter(field, &c, FIELD(PODEXTENDEDCLAIMSTATUS_NAME));
 	while ((rc = object_next(&c, &f)) > 0)
 		if (f.number == PODEXTENDEDCLAIMSTATUS_NAME)
 			add_ref(d, NODE_RESOURCE_CLAIM, f.text);
@@ -520,7 +530,10 @@ static int read_pod_spec(struct node_draft *d, const struct object_field *field)
 	struct object_field f;
 	int rc;
 
-	object_enter(field, &c);
+	enter(field, &c, FIELD(PODSPEC_VOLUMES) | FIELD(PODSPEC_CONTAINERS) |
+	      FIELD(PODSPEC_INIT_CONTAINERS) | FIELD(PODSPEC_EPHEMERAL_CONTAINERS) |
+	      FIELD(PODSPEC_IMAGE_PULL_SECRETS) | FIELD(PODSPEC_RESOURCE_CLAIMS) |
+	      FIELD(PODSPEC_NODE_NAME) | FIELD(PODSPEC_SERVICE_ACCOUNT_NAME));
 	while ((rc = object_next(&c, &f)) > 0) {
 		if (f.number == PODSPEC_SERVICE_ACCOUNT_NAME)
 			service_account = f.text;
@@ -537,7 +550,8 @@ static int read_pod_status(struct node_draft *d, const struct object_field *fiel
 	struct object_field f;
 	int rc;
 
-	object_enter(field, &c);
+	enter(field, &c, FIELD(PODSTATUS_RESOURCE_CLAIM_STATUSES) |
+	      FIELD(PODSTATUS_EXTENDED_RESOURCE_CLAIM_STATUS));
 	while ((rc = object_next(&c, &f)) > 0) {
 		if (f.number == PODSTATUS_RESOURCE_CLAIM_STATUSES)
 			rc = read_claim_status(d, &f);
@@ -658,7 +672,7 @@ static int read_claim_ref(struct node_draft *d, const struct object_field *field
 	struct object_field f;
 	int rc;
 
-	object_enter(field, &c);
+	enter(field, &c, FIELD(OBJECTREFERENCE_NAME) | FIELD(OBJECTREFERENCE_NAMESPACE));
 	while ((rc = object_next(&c, &f)) > 0) {
 		if (f.number == OBJECTREFERENCE_NAME)
 			d->claim = f.text;
@@ -675,13 +689,13 @@ static int read_volume_spec(struct node_draft *d, const struct object_field *fie
 	struct object_field f;
 	int rc;
 
-	object_enter(field, &c);
+	enter(field, &c, FIELD(PVSPEC_CLAIM_REF));
 	while ((rc = object_next(&c, &f)) > 0)
 		if (f.number == PVSPEC_CLAIM_REF && (rc = read_claim_ref(d, &f)) < 0)
 			return rc;
 	if (rc < 0)
 		return rc;
-	object_enter(field, &c);
+	enter(field, &c, FIELD(PVSPEC_SOURCE));
 	while ((rc = object_next(&c, &f)) > 0)
 		if (f.number == PVSPEC_SOURCE && (rc = read_persistent_sources(d, &f)) < 0)
 			return rc;
@@ -696,7 +710,7 @@ static int read_node_name(struct node_draft *d, const struct object_field *field
 	struct object_field f;
 	int rc;
 
-	object_enter(field, &c);
+	enter(field, &c, FIELD(number));
 	while ((rc = object_next(&c, &f)) > 0)
 		if (f.number == number)
 			d->node = f.text;
@@ -770,6 +784,7 @@ int node_draft_read_name(struct node_draft *d, enum node_source s, struct object
 	int rc;
 
 	draft_clear(d);
+	object_want(c, FIELD(METADATA));
 	while ((rc = object_next(c, &f)) > 0)
 		if (f.number == METADATA && (rc = read_metadata(d, &f)) < 0)
 			return rc;

@@ -19,6 +19,7 @@ void object_cursor_protobuf(struct object_cursor *c, const struct schema_message
 	c->p = p;
 	c->end = n ? c->p + n : c->p;
 	c->packed = c->packed_end = NULL;
+	c->want = UINT64_MAX;
 }
 
 /* How a field of that type is written; a repeated number may also come packed. */
@@ -153,6 +154,57 @@ static int read_field(struct object_cursor *c, unsigned wire, struct object_fiel
 	return 0;
 }
 
+static bool is_wanted(const struct object_cursor *c, int32_t number)
+{
+	return number < 64 ? c->want >> number & 1 : c->want == UINT64_MAX;
+}
+
+/* Past a field whose tag was read from `start` on. */
+static int skip_field(struct object_cursor *c, const uint8_t *start, uint64_t tag)
+{
+	struct str ignored;
+
+	if ((tag & 7) == WIRE_BYTES)
+		return wire_bytes(&c->p, c->end, &ignored);
+	c->p = start;
+	return wire_skip(&c->p, c->end);
+}
+
+/*
+ * Past fields that are not wanted, as long as they are short numbers, or bytes with a tag and a
+ * length of two bytes at most: nearly all are.  What is not stays for the caller, errors too.
+ */
+static void skip_unwanted(struct object_cursor *c)
+{
+	const uint8_t *p = c->p;
+
+	while (c->end - p > 4) {
+		uint32_t tag = *p, n;
+		const uint8_t *at = p + 1;
+
+		if (tag & 0x80)
+			tag = (tag & 0x7f) | (uint32_t)*at++ << 7;
+		if (tag >= 64 << 3 || tag < 1 << 3 || c->want >> (tag >> 3) & 1)
+			break;
+		n = *at++;
+		if ((tag & 7) == WIRE_VARINT) {
+			if (n & 0x80)
+				break;
+			p = at;
+			continue;
+		}
+		if (n & 0x80) {
+			if (*at & 0x80)
+				break;
+			n = (n & 0x7f) | (uint32_t)*at++ << 7;
+		}
+		if ((tag & 7) != WIRE_BYTES || n > (size_t)(c->end - at))
+			break;
+		p = at + n;
+	}
+	c->p = p;
+}
+
 static int next_protobuf(struct object_cursor *c, struct object_field *f)
 {
 	uint64_t tag;
@@ -171,14 +223,10 @@ static int next_protobuf(struct object_cursor *c, struct object_field *f)
 		number = (int32_t)(uint32_t)(tag >> 3);
 		if (number <= 0)
 			return ERR_SYNTAX;
-		f->schema = schema_field_by_number(c->message, (uint32_t)number);
+		f->schema = is_wanted(c, number)
+			? schema_field_by_number(c->message, (uint32_t)number) : NULL;
 		f->number = (uint32_t)number;
-		if (f->schema) {
-			rc = read_field(c, tag & 7, f);
-		} else {
-			c->p = start;
-			rc = wire_skip(&c->p, c->end);
-		}
+		rc = f->schema ? read_field(c, tag & 7, f) : skip_field(c, start, tag);
 		if (rc)
 			return rc;
 	}
@@ -197,6 +245,8 @@ int object_next(struct object_cursor *c, struct object_field *f)
 	f->json = NULL;
 	f->depth = c->depth;
 	f->is_json = c->is_json;
+	if (c->want != UINT64_MAX && !c->is_json)
+		skip_unwanted(c);
 	rc = c->is_json ? object_json_next(c, f) : next_protobuf(c, f);
 	if (rc < 0)
 		c->err = rc;

@@ -65,6 +65,7 @@ struct object_cursor {
 	bool is_json;
 	uint16_t step;				/* over inlined fields, or a scalar form's fields */
 	const struct schema_field *many;	/* the field of packed, list or map */
+	uint64_t want;				/* see object_want */
 	union {
 		struct {
 			const uint8_t *p, *end;
@@ -86,6 +87,15 @@ void object_cursor_protobuf(struct object_cursor *c, const struct schema_message
 			    const void *p, size_t n);
 /* v is borrowed and must be an object; else the cursor yields ERR_SYNTAX. */
 void object_cursor_json(struct object_cursor *c, const struct schema_message *m, json_t *v);
+/*
+ * A hint, before the first object_next: bit n is set when field n matters, and other fields (all
+ * from 64 on) may be left out, read no further than to where they end.  It makes what has many
+ * fields cheap to read for the sake of a few.
+ */
+static inline void object_want(struct object_cursor *c, uint64_t fields)
+{
+	c->want = fields;
+}
 /* 1 and a field, 0 at the end, or a negative error. */
 int object_next(struct object_cursor *c, struct object_field *f);
 /* Reads a message field's (or message-valued map entry's) inside. */
