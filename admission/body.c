@@ -40,6 +40,9 @@ static enum admission_result unrecognized(struct admission_request *r,
 					  const struct admission_body *b, const char *before,
 					  const char *why)
 {
+	/* The options of a delete are told the reason alone. */
+	if (r->operation == ADMISSION_DELETE)
+		return admission_bad(r, 400, arena_printf(r->arena, "%s%s", before, why));
 	return admission_bad(r, 400, arena_printf(r->arena,
 		"the object provided is unrecognized (must be of type %.*s): %s%s (%.*s)",
 		STR_ARG(b->endpoint.kind), before, why, STR_ARG(summary(r))));
@@ -57,6 +60,8 @@ static enum admission_result unfit(struct admission_request *r, const struct adm
 {
 	struct str version = admission_quote(r->arena, version_of(b->api_version));
 
+	if (r->operation == ADMISSION_DELETE)
+		return admission_bad(r, 400, why);
 	return admission_bad(r, 400, arena_printf(r->arena,
 		"%.*s in version %.*s cannot be handled as a %.*s: %.*s", STR_ARG(b->kind),
 		STR_ARG(version), STR_ARG(b->endpoint.kind), STR_ARG(why)));
@@ -77,13 +82,10 @@ static enum admission_result wrong_kind(struct admission_request *r, const struc
 	const struct endpoint *e = &b->endpoint;
 	struct str version = version_of(b->api_version);
 
-	if (b->media == BODY_APPLY && str_eq(b->kind, e->kind))
-		return admission_bad(r, 400, arena_printf(r->arena, "Incorrect version specified "
-			"in apply patch. Specified patch version: %.*s, expected: %.*s",
-			STR_ARG(b->api_version), STR_ARG(e->api_version)));
-	if (!schema_kind_find(b->api_version, b->kind))
+	/* Where options are decoded no other kind is known. */
+	if (r->operation == ADMISSION_DELETE || !schema_kind_find(b->api_version, b->kind))
 		return unfit(r, b, arena_printf(r->arena, "no kind %.*s is registered for version "
-			"%.*s in scheme \"pkg/api/legacyscheme/scheme.go:30\"",
+			"%.*s in scheme \"pkg/runtime/scheme.go:111\"",
 			STR_ARG(admission_quote(r->arena, b->kind)),
 			STR_ARG(admission_quote(r->arena, b->api_version))));
 	if (str_eq(b->kind, e->kind) && str_eq(internal_package(b->api_version),
@@ -127,19 +129,73 @@ static bool read_type(json_t *raw, const char *name, struct str *out)
 	return !v || json_is_null(v) || json_is_string(v);
 }
 
+#define JSON_ERROR "couldn't get version/kind; json parse error: "
+
+/* How Go's decoder names a value. */
+static const char *type_name(const json_t *v)
+{
+	switch (json_typeof(v)) {
+	case JSON_OBJECT: return "object";
+	case JSON_ARRAY: return "array";
+	case JSON_STRING: return "string";
+	case JSON_INTEGER:
+	case JSON_REAL: return "number";
+	case JSON_TRUE:
+	case JSON_FALSE: return "bool";
+	case JSON_NULL: return "null";
+	}
+	return "";
+}
+
+static enum admission_result wrong_type(struct admission_request *r,
+					const struct admission_body *b, const char *member)
+{
+	json_t *v = member ? json_object_get(b->raw, member) : b->raw;
+	const char *format = member ? "json: cannot unmarshal %s into Go struct field .%s of type "
+				      "string" :
+		b->media == BODY_APPLY ? "error unmarshaling JSON: while decoding JSON: json: "
+				"cannot unmarshal %s into Go value of type map[string]interface {}" :
+		"json: cannot unmarshal %s into Go value of type struct { APIVersion string "
+		"\"json:\\\"apiVersion,omitempty\\\"\"; Kind string "
+		"\"json:\\\"kind,omitempty\\\"\" }";
+
+	return unrecognized(r, b, JSON_ERROR,
+			    arena_printf(r->arena, format, type_name(v), member).p);
+}
+
+/* An apply says what it is of; nothing is filled in (group and kind as Go prints them). */
+static enum admission_result check_applied(struct admission_request *r, struct admission_body *b,
+					   struct str api_version, struct str kind)
+{
+	const char *slash = str_find(api_version, '/', 0) < 0 ? "/" : "";
+
+	b->api_version = api_version;
+	b->kind = kind;
+	if (str_eq(api_version, b->endpoint.api_version) &&
+	    (str_eq(kind, b->endpoint.kind) || !b->endpoint.kind.n))
+		return ADMISSION_ALLOW;
+	return admission_bad(r, 400, arena_printf(r->arena, "invalid object type: %s%.*s, "
+		"Kind=%.*s", slash, STR_ARG(api_version), STR_ARG(kind)));
+}
+
 static enum admission_result read_json(struct admission_request *r, struct admission_body *b)
 {
 	const char *why = "";
 	struct str api_version, kind;
 
-	if (!b->raw && json_read_strict(b->text, &b->raw, &why) < 0)
-		return unrecognized(r, b, "couldn't get version/kind; json parse error: ", why);
+	if (json_read_strict(b->text, &b->raw, &why) < 0)
+		return unrecognized(r, b, JSON_ERROR, why);
 	if (!json_is_object(b->raw))
-		return unrecognized(r, b, "couldn't get version/kind; json parse error: ",
-				    "the body is not an object");
-	if (!read_type(b->raw, "apiVersion", &api_version) || !read_type(b->raw, "kind", &kind))
-		return unrecognized(r, b, "couldn't get version/kind; json parse error: ",
-				    "apiVersion and kind must be strings");
+		return wrong_type(r, b, NULL);
+	if (!read_type(b->raw, "apiVersion", &api_version))
+		return wrong_type(r, b, "apiVersion");
+	if (!read_type(b->raw, "kind", &kind))
+		return wrong_type(r, b, "kind");
+	if (b->media == BODY_APPLY)
+		return check_applied(r, b, api_version, kind);
+	if (str_find(version_of(api_version), '/', 0) >= 0)
+		return unrecognized(r, b, "", arena_printf(r->arena,
+			"unexpected GroupVersion string: %.*s", STR_ARG(api_version)).p);
 	return check_kind(r, b, api_version, kind);
 }
 
@@ -166,8 +222,7 @@ static enum admission_result read_yaml(struct admission_request *r, struct admis
 		return unrecognized(r, b, "yaml: ", why);
 	rc = yaml_read(text, on_document, &doc, &line, &why);
 	if (!doc)
-		return unrecognized(r, b, "couldn't get version/kind; yaml: ",
-				    rc < 0 && why ? why : "there is no document");
+		return unrecognized(r, b, "yaml: ", rc < 0 && why ? why : "there is no document");
 	edit_dump(&b->converted, doc);
 	json_decref(doc);
 	if (b->converted.n > EDIT_DUMP_MAX)
@@ -185,7 +240,8 @@ static enum admission_result read_patch(struct admission_request *r, struct admi
 		why = "unexpected end of JSON input";
 	else if (json_read_strict(r->body, &b->raw, &why) == 0)
 		return ADMISSION_ALLOW;
-	return admission_bad(r, 400, arena_printf(r->arena, "error decoding patch: %s", why));
+	return admission_bad(r, 400, arena_printf(r->arena, "%s%s",
+		b->media == BODY_STRATEGIC_PATCH ? "" : "error decoding patch: ", why));
 }
 
 static void add_varint(struct strbuf *out, uint64_t v)
@@ -331,8 +387,7 @@ static enum admission_result read_as(struct admission_request *r, struct admissi
 	switch (b->media) {
 	case BODY_JSON:
 		if (!r->body.n)
-			return unrecognized(r, b, "couldn't get version/kind; json parse error: ",
-					    "unexpected end of JSON input");
+			return unrecognized(r, b, JSON_ERROR, "unexpected end of JSON input");
 		b->text = r->body;
 		return read_json(r, b);
 	case BODY_YAML:

@@ -340,13 +340,18 @@ static enum admission_result check_claim(struct admission_request *r, const char
 			   STR("). The object might have been "),
 			   str_eq(str_from(name), STR("UID")) ? STR("deleted and then recreated") :
 								STR("modified") };
+	struct str group = r->attributes->api_group, kind;
 	struct endpoint e;
 
 	if (!stated || !is.n || str_eq(have, is))
 		return ADMISSION_ALLOW;
-	endpoint_find(&e, r->attributes->api_group, r->attributes->api_version,
-		      r->attributes->resource, STR_NULL, r->arena);
-	return conflict(r, e.kind.n ? e.kind : r->attributes->resource, join(r->arena, v, 10));
+	endpoint_find(&e, group, r->attributes->api_version, r->attributes->resource, STR_NULL,
+		      r->arena);
+	kind = e.kind.n ? e.kind : r->attributes->resource;
+	conflict(r, group.n ? join(r->arena, (struct str[]){ kind, STR("."), group }, 3) : kind,
+		 join(r->arena, v, 10));
+	r->status.details.kind = kind;
+	return ADMISSION_DENY;
 }
 
 static enum admission_result check_preconditions(struct admission_request *r, struct str uid,
@@ -443,6 +448,20 @@ static bool is_same_kind(json_t *old, json_t *patched)
 			  json_object_get(patched, "apiVersion"));
 }
 
+static enum admission_result unfit_patch(struct admission_request *r)
+{
+	static const struct status_cause cause = {
+		.reason = { "FieldValueInvalid", 17 }, .field = { "patch", 5 },
+		.message = { "Invalid value: the patched object does not fit its kind", 55 },
+	};
+
+	patch_failed(r, PATCH_INVALID, STR(" \"\" is invalid: patch: Invalid value: the patched "
+					   "object does not fit its kind"));
+	r->status.details.causes = &cause;
+	r->status.details.cause_count = 1;
+	return ADMISSION_DENY;
+}
+
 /* The typed reading of what a patch made, names checked. */
 static enum admission_result read_patched(struct admission_request *r, struct admission_lookup *l,
 					  json_t *patched)
@@ -454,8 +473,7 @@ static enum admission_result read_patched(struct admission_request *r, struct ad
 	if ((r->read->media != BODY_STRATEGIC_PATCH && !is_same_kind(l->object, patched)) ||
 	    object_tree(&c, &r->new_tree) < 0) {
 		r->new_tree = NULL;
-		return patch_failed(r, PATCH_INVALID, STR(" \"\" is invalid: patch: Invalid value: "
-				    "the patched object does not fit its kind"));
+		return unfit_patch(r);
 	}
 	rc = body_check_names(r, r->new_tree);
 	if (rc == ADMISSION_ALLOW)

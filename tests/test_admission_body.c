@@ -162,7 +162,7 @@ static void test_size(void)
 #define UNKNOWN(kind) "the object provided is unrecognized (must be of type " kind "): "
 #define JSON_ERROR UNKNOWN("Node") "couldn't get version/kind; json parse error: "
 #define AS(kind, version, as) kind " in version \"" version "\" cannot be handled as a " as ": "
-#define SCHEME " in scheme \"pkg/api/legacyscheme/scheme.go:30\""
+#define SCHEME " in scheme \"pkg/runtime/scheme.go:111\""
 
 struct text_row {
 	const char *target, *body;
@@ -195,7 +195,14 @@ static void test_json(void)
 		{ NODES, "", 400, JSON_ERROR "unexpected end of JSON input (<empty>)" },
 		{ NODES, "{\"metadata\":{\"name\":\"a\"}} {}", 400, NULL },
 		{ NODES, "\xef\xbb\xbf{}", 400, NULL },
-		{ NODES, "[]", 400, JSON_ERROR "the body is not an object (5b5d)" },
+		{ NODES, "[]", 400, JSON_ERROR "json: cannot unmarshal array into Go value of type struct "
+		  "{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string "
+		  "\"json:\\\"kind,omitempty\\\"\" } (5b5d)" },
+		{ NODES, "{\"apiVersion\":\"a/b/c\"}", 400, UNKNOWN("Node")
+		  "unexpected GroupVersion string: a/b/c ({\"apiVersion\":\"a/b/c\"})" },
+		{ NODES, "{\"kind\":\"Node\",\"apiVersion\":\"apps/v1\"}", 400,
+		  AS("Node", "v1", "Node") "no kind \"Node\" is registered for version "
+		  "\"apps/v1\"" SCHEME },
 		{ NODES, "null", 400, NULL }, { NODES, "{'a':1}", 400, NULL },
 		{ NODES, "{\"a\":1,}", 400, NULL }, { NODES, "{\"a\":01}", 400, NULL },
 		{ NODES, "{\"a\":NaN}", 400, NULL }, { NODES, "{\"a\":\"\xff\"}", 400, NULL },
@@ -204,8 +211,8 @@ static void test_json(void)
 		{ NODES, "{\"x\":{\"a\":1,\"\\u0061\":1}}", 400, NULL },
 		{ NODES, "{\"KIND\":\"Node\"}", 400, NULL },
 		{ NODES, "{\"\xe2\x84\xaa" "ind\":\"Node\"}", 400, NULL },
-		{ NODES, "{\"kind\":1}", 400, JSON_ERROR "apiVersion and kind must be strings "
-		  "({\"kind\":1})" },
+		{ NODES, "{\"kind\":1}", 400, JSON_ERROR "json: cannot unmarshal number into Go "
+		  "struct field .kind of type string ({\"kind\":1})" },
 		{ NODES, "{\"kind\":null,\"apiVersion\":null}", 0, NULL },
 		{ NODES, "{\"kind\":\"\",\"apiVersion\":\"\"}", 0, NULL },
 		{ NODES, "{\"kind\":\"Node\",\"apiVersion\":\"v1\"}", 0, NULL },
@@ -325,7 +332,8 @@ static void test_delete_options(void)
 		{ NODES "/a", "{\"kind\":\"DeleteOptions\",\"apiVersion\":\"apps/v1\"}", 0, NULL },
 		{ NODES "/a", "{\"kind\":\"Node\"}", 400, AS("Node", "v1", "DeleteOptions")
 		  "converting (v1.Node) to (core.DeleteOptions): unknown conversion" },
-		{ NODES "/a", "x", 400, NULL },
+		{ NODES "/a", "x", 400,
+		  "couldn't get version/kind; json parse error: the body is not well-formed JSON" },
 		{ NODES "/a", "{\"preconditions\":{\"uid\":1}}", 400, NULL },
 		{ "/apis/example.com/v1/widgets/w", "{}", 0, NULL },
 	};
@@ -356,11 +364,26 @@ static void test_patches(void)
 		{ NODES "/a", "[{\"op\":\"add\",\"path\":\"/metadata/labels/-1\",\"value\":\"x\"}]",
 		  0, NULL },
 	}, strategic[] = {
+		{ NODES "/a", "", 400, "unexpected end of JSON input" },
 		{ NODES "/a", "{\"kind\":\"Pod\"}", 0, NULL },
 		{ NODES "/a", "{\"metadata\":{\"$patch\":\"merge\"}}", 500, NULL },
 		{ NODES "/a", "{\"$patch\":\"delete\"}", 400, NULL },
 	};
 
+	static const struct text_row apply[] = {
+		{ NODES "/a", "x", 400, "error decoding YAML: error unmarshaling JSON: while decoding "
+		  "JSON: json: cannot unmarshal string into Go value of type "
+		  "map[string]interface {}" },
+		{ NODES "/a", "{}", 400, "invalid object type: /, Kind=" },
+		{ NODES "/a", "{apiVersion: v2, kind: Node}", 400,
+		  "invalid object type: /v2, Kind=Node" },
+		{ NODES "/a", "{apiVersion: v1, kind: Pod}", 400,
+		  "invalid object type: /v1, Kind=Pod" },
+		{ LEASES "/l", "{apiVersion: coordination.k8s.io/v2, kind: Lease}", 400,
+		  "invalid object type: coordination.k8s.io/v2, Kind=Lease" },
+	};
+
+	check_rows("PATCH", "application/apply-patch+yaml", apply, array_size(apply));
 	check_rows("PATCH", "application/merge-patch+json", merge, array_size(merge));
 	check_rows("PATCH", "application/json-patch+json", json, array_size(json));
 	check_rows("PATCH", "application/strategic-merge-patch+json", strategic,
@@ -480,7 +503,7 @@ static void test_touches(void)
 		{ "PATCH", "application/json-patch+json", "[]", false },
 		{ "PATCH", "application/json-patch+json",
 		  "[{\"op\":\"remove\",\"path\":\"/metadata\"}]", true },
-		{ "PATCH", "application/apply-patch+yaml", "{}", true },
+		{ "PATCH", "application/apply-patch+yaml", "{apiVersion: v1, kind: Node}", true },
 		{ "PUT", NULL, "{}", true },
 		{ "DELETE", NULL, "", true },
 	};
