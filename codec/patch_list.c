@@ -409,7 +409,7 @@ static void check_order(struct patch_run *run, json_t *patch, json_t *order, con
 	while (i < n && j < m && run->result == PATCH_OK) {
 		json_t *one = json_array_get(patch, i), *other = json_array_get(order, j);
 
-		if (key && (is_directive(one, NULL))) {
+		if (is_directive(one, NULL)) {
 			i++;
 			continue;
 		}

@@ -4,9 +4,9 @@
 
 #include "base/mem.h"
 #include "codec/json.h"
+#include "codec/patch.h"
 #include "tests/upstream/control.h"
 #include "tests/upstream/discovery.h"
-#include "tests/upstream/patch.h"
 #include "tests/upstream/policy.h"
 #include "tests/upstream/rest.h"
 #include "tests/upstream/reviews.h"
@@ -128,6 +128,7 @@ void route_edit(struct call *c, struct str patch)
 	struct store *s = &c->server->store;
 	struct rest r = { .call = c };
 	struct str group, version;
+	struct strbuf why = STRBUF_INIT;
 	json_t *change, *object;
 	struct segments seg;
 
@@ -136,10 +137,12 @@ void route_edit(struct call *c, struct str patch)
 	    !read_resource(&seg, group, version, &r) || !store_get(s, r.kind, r.ns, r.name) ||
 	    json_read(patch, &change, NULL))
 		return;
-	object = json_deep_copy(store_get(s, r.kind, r.ns, r.name));
-	patch_merge(object, change);
-	store_put(s, r.kind, object);
+	if (patch_apply(PATCH_MERGE, NULL, store_get(s, r.kind, r.ns, r.name), change, &object,
+			&why) == PATCH_OK)
+		store_put(s, r.kind, json_deep_copy(object));
+	json_decref(object);
 	json_decref(change);
+	strbuf_fini(&why);
 }
 
 void route_call(struct call *c)

@@ -11,8 +11,8 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "codec/json.h"
+#include "codec/patch.h"
 #include "tests/upstream/convert.h"
-#include "tests/upstream/patch.h"
 #include "tests/upstream/rest.h"
 
 /* Bodies. */
@@ -474,25 +474,25 @@ void rest_update(struct rest *r)
 
 /* Patch. */
 
-enum patch_type { PATCH_JSON, PATCH_MERGE, PATCH_STRATEGIC, PATCH_APPLY, PATCH_UNKNOWN };
+enum body_type { BODY_JSON_PATCH, BODY_MERGE, BODY_STRATEGIC, BODY_APPLY, BODY_UNKNOWN };
 
-static enum patch_type patch_type(const struct call *c)
+static enum body_type body_type(const struct call *c)
 {
 	struct str type = media_type(c);
 
 	if (str_eq(type, STR("application/json-patch+json")))
-		return PATCH_JSON;
+		return BODY_JSON_PATCH;
 	if (str_eq(type, STR("application/merge-patch+json")))
-		return PATCH_MERGE;
+		return BODY_MERGE;
 	if (str_eq(type, STR("application/strategic-merge-patch+json")))
-		return PATCH_STRATEGIC;
+		return BODY_STRATEGIC;
 	if (str_eq(type, STR("application/apply-patch+yaml")))
-		return PATCH_APPLY;
-	return PATCH_UNKNOWN;
+		return BODY_APPLY;
+	return BODY_UNKNOWN;
 }
 
 /* Reads the patch; answers and returns NULL when it is none. */
-static json_t *read_patch(struct rest *r, enum patch_type type)
+static json_t *read_patch(struct rest *r, enum body_type type)
 {
 	struct call *c = r->call;
 	struct str body = strbuf_str(&c->body);
@@ -500,45 +500,70 @@ static json_t *read_patch(struct rest *r, enum patch_type type)
 	int rc = 0;
 
 	switch (type) {
-	case PATCH_JSON:
-	case PATCH_MERGE:
-	case PATCH_STRATEGIC:
+	case BODY_JSON_PATCH:
+	case BODY_MERGE:
+	case BODY_STRATEGIC:
 		rc = json_read(body, &patch, NULL);
 		break;
-	case PATCH_APPLY:
+	case BODY_APPLY:
 		rc = read_yaml(body, &patch);
 		break;
-	case PATCH_UNKNOWN:
+	case BODY_UNKNOWN:
 		reply_error(c, 415, "UnsupportedMediaType", "415: Unsupported Media Type");
 		return NULL;
 	}
-	if (!rc && json_is_object(patch) == (type != PATCH_JSON))
+	if (!rc && (type != BODY_APPLY || json_is_object(patch)))
 		return patch;
 	json_decref(patch);
 	reply_error(c, 400, NULL, "error decoding patch: %s", err_text(rc ? rc : ERR_SYNTAX));
 	return NULL;
 }
 
-/* The object after the patch, or NULL with the answer given. */
-static json_t *apply_patch(struct rest *r, enum patch_type type, json_t *old, json_t *patch)
+/*
+ * How the body is applied.  Of a kind without a schema it is not known which lists merge, and what
+ * is applied on the server's side is merged like the rest.
+ */
+static enum patch_type patch_type(const struct rest *r, enum body_type type)
 {
-	json_t *changed = json_deep_copy(old);
-	int rc = 0;
+	if (type == BODY_JSON_PATCH)
+		return PATCH_JSON;
+	return type == BODY_STRATEGIC && r->kind->message ? PATCH_STRATEGIC : PATCH_MERGE;
+}
 
-	if (type == PATCH_JSON)
-		rc = patch_json(&changed, patch);
-	else if (type == PATCH_STRATEGIC)
-		patch_strategic(changed, patch);
-	else
-		patch_merge(changed, patch);
-	if (rc || !json_is_object(changed)) {
-		reply_object_error(r->call, rc == ERR_SYNTAX ? 400 : 422,
-				   rc == ERR_SYNTAX ? "BadRequest" : "Invalid", r->kind, r->name,
-				   "the server rejected our request due to an error in our "
-				   "request");
-		json_decref(changed);
-		return NULL;
+static void reply_patch_error(struct rest *r, enum patch_result result, const char *why)
+{
+	switch (result) {
+	case PATCH_OK:
+		break;
+	case PATCH_BAD_REQUEST:
+	case PATCH_REFUSED:
+		reply_error(r->call, 400, "BadRequest", "%s", why);
+		break;
+	case PATCH_TOO_LARGE:
+		reply_error(r->call, 413, "RequestEntityTooLarge", "%s", why);
+		break;
+	case PATCH_INVALID:
+		reply_object_error(r->call, 422, "Invalid", r->kind, r->name, "%s", why);
+		break;
+	case PATCH_INTERNAL:
+		reply_error(r->call, 500, NULL, "%s", why);
+		break;
 	}
+}
+
+/* The object after the patch, owned by the caller alone, or NULL with the answer given. */
+static json_t *apply_patch(struct rest *r, enum body_type type, json_t *old, json_t *patch)
+{
+	const struct schema_message *m =
+		r->kind->message ? schema_message_find(r->kind->message) : NULL;
+	struct strbuf why = STRBUF_INIT;
+	json_t *out, *changed;
+
+	reply_patch_error(r, patch_apply(patch_type(r, type), m, old, patch, &out, &why),
+			  why.p ? why.p : "");
+	changed = json_deep_copy(out);
+	json_decref(out);
+	strbuf_fini(&why);
 	return changed;
 }
 
@@ -559,13 +584,13 @@ static void apply_create(struct rest *r, json_t *patch)
 
 void rest_patch(struct rest *r)
 {
-	enum patch_type type = patch_type(r->call);
+	enum body_type type = body_type(r->call);
 	json_t *patch = read_patch(r, type), *old, *changed;
 
 	if (!patch)
 		return;
 	old = store_get(&r->call->server->store, r->kind, r->ns, r->name);
-	if (!old && type == PATCH_APPLY && !r->subresource.n) {
+	if (!old && type == BODY_APPLY && !r->subresource.n) {
 		apply_create(r, patch);
 	} else if (!old) {
 		reply_not_found(r->call, r->kind, r->name);
