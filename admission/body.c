@@ -40,7 +40,10 @@ static enum admission_result unrecognized(struct admission_request *r,
 					  const struct admission_body *b, const char *before,
 					  const char *why)
 {
-	/* The options of a delete are told the reason alone. */
+	/* An apply and the options of a delete are told the reason alone. */
+	if (b->media == BODY_APPLY)
+		return admission_bad(r, 400, arena_printf(r->arena, "error decoding YAML: %s",
+							  why));
 	if (r->operation == ADMISSION_DELETE)
 		return admission_bad(r, 400, arena_printf(r->arena, "%s%s", before, why));
 	return admission_bad(r, 400, arena_printf(r->arena,

@@ -20,7 +20,7 @@ static struct str text_of(json_t *v)
 	return json_is_string(v) ? str_make(json_string_value(v), json_string_length(v)) : STR_NULL;
 }
 
-/* In metadata an empty text says nothing; in preconditions it is a claim that never holds. */
+/* In metadata (and queries) an empty text says nothing; in preconditions it never holds. */
 static void state(struct claim c[2], json_t *object, bool empty_counts)
 {
 	for (size_t i = 0; i < 2; i++) {
@@ -109,11 +109,11 @@ static void add_escaped(struct strbuf *out, struct str s)
 	}
 }
 
+/* In front: of several the first counts, and the client's may be there and empty. */
 static void add_to_query(struct admission_request *r, const struct claim c[2])
 {
 	struct strbuf b = STRBUF_INIT;
 
-	strbuf_add_str(&b, r->query);
 	for (size_t i = 0; i < 2; i++) {
 		if (!is_to_add(&c[i]))
 			continue;
@@ -123,6 +123,9 @@ static void add_to_query(struct admission_request *r, const struct claim c[2])
 		strbuf_add_char(&b, '=');
 		add_escaped(&b, c[i].want);
 	}
+	if (r->query.n)
+		strbuf_add_char(&b, '&');
+	strbuf_add_str(&b, r->query);
 	r->new_query = arena_str(r->arena, strbuf_str(&b));
 	r->query_replaced = true;
 	strbuf_fini(&b);
@@ -139,7 +142,7 @@ enum admission_result claims_of_delete(struct admission_request *r, struct claim
 	if (!r->read->is_empty)
 		state(c, tree_at(options, "preconditions"), true);
 	for (size_t i = 0; i < 2 && r->read->is_empty; i++)
-		c[i].stated = query_first(r, c[i].name, &c[i].have);
+		c[i].stated = query_first(r, c[i].name, &c[i].have) && c[i].have.n;
 	return rc;
 }
 

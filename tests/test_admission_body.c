@@ -330,8 +330,8 @@ static void test_delete_options(void)
 	static const struct text_row rows[] = {
 		{ NODES "/a", "", 0, NULL }, { NODES "/a", "{}", 0, NULL },
 		{ NODES "/a", "{\"kind\":\"DeleteOptions\",\"apiVersion\":\"apps/v1\"}", 0, NULL },
-		{ NODES "/a", "{\"kind\":\"Node\"}", 400, AS("Node", "v1", "DeleteOptions")
-		  "converting (v1.Node) to (core.DeleteOptions): unknown conversion" },
+		{ NODES "/a", "{\"kind\":\"Node\"}", 400,
+		  "no kind \"Node\" is registered for version \"v1\"" SCHEME },
 		{ NODES "/a", "x", 400,
 		  "couldn't get version/kind; json parse error: the body is not well-formed JSON" },
 		{ NODES "/a", "{\"preconditions\":{\"uid\":1}}", 400, NULL },

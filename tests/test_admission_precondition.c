@@ -319,15 +319,17 @@ static void test_delete_query(void)
 	} rows[] = {
 		{ NODES, "u1", "", "uid=u1" },
 		{ NODES "?gracePeriodSeconds=0", "u1", "5",
-		  "gracePeriodSeconds=0&uid=u1&resourceVersion=5" },
+		  "uid=u1&resourceVersion=5&gracePeriodSeconds=0" },
 		{ NODES "?uid=u1", "u1", "", NULL },
 		{ NODES "?uid=u2", "u1", "", NULL },
 		{ NODES "?u%69d=u2&uid=u1", "u1", "", NULL },
-		{ NODES "?uid=", "u1", "", NULL },
-		{ NODES "?xuid=1", "u1", "", "xuid=1&uid=u1" },
+		/* An empty one is none, but as the first it is the one that counts. */
+		{ NODES "?uid=", "u1", "", "uid=u1&uid=" },
+		{ NODES "?uid=&uid=u2", "u1", "", "uid=u1&uid=&uid=u2" },
+		{ NODES "?xuid=1", "u1", "", "uid=u1&xuid=1" },
 		/* Pairs that Go's parser leaves out. */
-		{ NODES "?uid=%zz", "u1", "", "uid=%zz&uid=u1" },
-		{ NODES "?uid=1;2", "u1", "", "uid=1;2&uid=u1" },
+		{ NODES "?uid=%zz", "u1", "", "uid=u1&uid=%zz" },
+		{ NODES "?uid=1;2", "u1", "", "uid=u1&uid=1;2" },
 		{ NODES, "a&b=c d", "", "uid=a%26b%3Dc%20d" },
 		{ "/api/v1/nodes", "u1", "", NULL },
 	};
@@ -451,23 +453,27 @@ static void test_protobuf_tails(void)
 }
 
 #define APPLY "application/apply-patch+yaml"
+#define TYPE "apiVersion: v1\nkind: Node\n"
+#define TYPED "{\"apiVersion\":\"v1\",\"kind\":\"Node\","
 #define RESULT STR("{\"kind\":\"Node\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"a\"}}")
 
 static void test_apply(void)
 {
-	static const char versioned[] = "{\"metadata\":{\"resourceVersion\":\"5\",\"name\":\"a\"}}";
-	static const char own[] = "{\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"4\"}}";
-	static const char creating[] = "{\"metadata\":{\"resourceVersion\":\"1\",\"name\":\"b\"}}";
+	static const char versioned[] = TYPED "\"metadata\":{\"resourceVersion\":\"5\","
+					"\"name\":\"a\"}}";
+	static const char own[] = TYPED "\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"4\"}}";
+	static const char creating[] = TYPED "\"metadata\":{\"resourceVersion\":\"1\","
+				       "\"name\":\"b\"}}";
 	static const struct {
 		const char *target, *body, *want;
 		bool again;
 	} rows[] = {
-		{ NODES, "metadata:\n  name: a\n", versioned, true },
-		{ NODES, "metadata:\n  name: a\n  resourceVersion: ''\n",
-		  "{\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"5\"}}", true },
-		{ NODES, "metadata:\n  name: a\n  resourceVersion: '4'\n", own, false },
+		{ NODES, TYPE "metadata:\n  name: a\n", versioned, true },
+		{ NODES, TYPE "metadata:\n  name: a\n  resourceVersion: ''\n",
+		  TYPED "\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"5\"}}", true },
+		{ NODES, TYPE "metadata:\n  name: a\n  resourceVersion: '4'\n", own, false },
 		/* No object has this version: it creates, or fails when one came meanwhile. */
-		{ "/api/v1/nodes/b", "metadata:\n  name: b\n", creating, true },
+		{ "/api/v1/nodes/b", TYPE "metadata:\n  name: b\n", creating, true },
 	};
 
 	ask_new = true;
@@ -507,7 +513,7 @@ static void test_apply_refused(void)
 	ask_new = true;
 	for (size_t i = 0; i < array_size(rows); i++) {
 		tap_row(rows[i].answer);
-		begin(&c, "PATCH", NODES, APPLY, STR("metadata: {name: a}"), "", "5");
+		begin(&c, "PATCH", NODES, APPLY, STR(TYPE "metadata: {name: a}"), "", "5");
 		c.dry_code = rows[i].code;
 		c.dry_body = str_from(rows[i].answer);
 		int_is(admission_case_run(&c), ADMISSION_DENY);
@@ -519,13 +525,13 @@ static void test_apply_refused(void)
 		admission_case_fini(&c);
 	}
 	tap_row(NULL);
-	begin(&c, "PATCH", NODES, APPLY, STR("metadata: {name: a}"), "", "5");
+	begin(&c, "PATCH", NODES, APPLY, STR(TYPE "metadata: {name: a}"), "", "5");
 	int_is(admission_case_run(&c), ADMISSION_DENY);
 	ok(!c.r.raw_answer);
 	int_is(c.r.status.code, 503);
 	admission_case_fini(&c);
 	/* What comes back must be the addressed object. */
-	begin(&c, "PATCH", NODES, APPLY, STR("metadata: {name: a}"), "", "5");
+	begin(&c, "PATCH", NODES, APPLY, STR(TYPE "metadata: {name: a}"), "", "5");
 	c.dry_code = 200;
 	c.dry_body = STR("{\"metadata\":{\"name\":\"b\"}}");
 	int_is(admission_case_run(&c), ADMISSION_DENY);
