@@ -70,15 +70,19 @@ static void charge_exactly(struct admit *a, size_t n)
 	a->charged = n;
 }
 
-/* Brings the books up to date; false when the worker or the user holds too much. */
+/*
+ * Brings the books up to date; false when the worker or the user holds too much.  A user's only
+ * request may be a large one: to come again would not help.
+ */
 static bool charge(struct admit *a)
 {
+	size_t *share = share_of_user(a->x);
 	size_t trees = a->tree_bytes > 0 ? (size_t)a->tree_bytes : 0;
 
 	charge_exactly(a, sizeof(*a) + a->body.cap + a->r.new_body.cap + trees +
 			  arena_size(a->x->client->arena));
 	return a->x->worker->admit_bytes <= ADMIT_BUFFERED_MAX &&
-	       *share_of_user(a->x) <= ADMIT_USER_MAX;
+	       (*share <= ADMIT_USER_MAX || *share == a->charged);
 }
 
 static enum step_result refuse_busy(struct exchange *x)

@@ -909,6 +909,40 @@ static void test_trees_count(void)
 	end();
 }
 
+/* The request reads an object of which a tree is larger than a user's share. */
+static struct fake_stream *read_a_large_object(void)
+{
+	struct fake_stream *f = fake_request("DELETE", NODE, TOM), *up = fake_client_give();
+
+	fake_stream_head(up, 200, NULL, false);
+	fake_stream_body(up, "{\"a\":[{}");
+	for (size_t i = 0; i < ADMIT_USER_MAX / 1000; i++)
+		fake_stream_body(up, ",{},{},{},{},{},{},{},{},{},{}");
+	fake_stream_body(up, "]}");
+	fake_stream_end(up, NULL);
+	fake_stream_free(up);
+	return f;
+}
+
+/* Alone it passes, as it would not later either; beside another of the same user it waits. */
+static void test_one_large_request(void)
+{
+	struct fake_stream *f, *second, *up;
+
+	begin();
+	admit_init();
+	plugin.wants_object = plugin.again = true;
+	f = read_a_large_object();
+	int_is(f->heads, 0);
+	ok(fake.worker->admit_bytes > ADMIT_USER_MAX);
+	up = fake_client_give();
+	second = fake_request("DELETE", NODE, TOM);
+	int_is(second->head.status, 429);
+	fake_request_done(second);
+	finish(f, up);
+	end();
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -923,7 +957,7 @@ int main(void)
 		TAP(test_a_conflict_is_decided_otherwise),
 		TAP(test_conflicts_cut_short), TAP(test_conflicts_without_end),
 		TAP(test_a_conflict_of_the_clients), TAP(test_bounded_memory),
-		TAP(test_trees_count), TAP_END,
+		TAP(test_trees_count), TAP(test_one_large_request), TAP_END,
 	};
 
 	return tap_main(tests);
