@@ -340,6 +340,9 @@ static enum step_result try_dry(struct admit *a)
 	struct fetch_request q = { .method = m->method, .user = &a->x->user,
 				   .content_type = a->content_type, .body = a->r.body };
 
+	/* What is tried is what will be sent. */
+	if (a->r.body_replaced)
+		q.body = strbuf_str(&a->r.new_body);
 	if ((!str_eq(m->method, STR("PATCH")) && !str_eq(m->method, STR("PUT"))) ||
 	    count_pieces(a->r.query) + 1 >= QUERY_PIECES_MAX) {
 		fail_lookup(l, STR("the request cannot be tried without effect"));
