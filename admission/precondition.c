@@ -421,6 +421,7 @@ enum admission_result precondition_of_apply(struct admission_request *r, struct 
 	static const struct str path[] = { { "metadata", 8 }, { "resourceVersion", 15 } };
 	enum admission_result rc = body_read(r);
 	json_t *inner, *own;
+	bool keep;
 
 	if (rc != ADMISSION_ALLOW)
 		return rc;
@@ -428,11 +429,13 @@ enum admission_result precondition_of_apply(struct admission_request *r, struct 
 	own = json_object_get(inner, "resourceVersion");
 	if ((inner && !json_is_object(inner)) || (own && !json_is_string(own)))
 		return admission_bad(r, 400, STR("the metadata of the apply patch cannot be read"));
-	if (text_of(own).n)
+	/* Where there is no object a client's version says nothing, but one to come may have it. */
+	keep = version.n && text_of(own).n;
+	if (keep)
 		replace_body(r, r->read->text);
 	else
 		set_member(r, path, 2, version.n ? version : STR(VERSION_OF_NONE));
-	r->again_on_conflict = !text_of(own).n;
+	r->again_on_conflict = !keep;
 	return ADMISSION_ALLOW;
 }
 

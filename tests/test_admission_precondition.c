@@ -474,6 +474,8 @@ static void test_apply(void)
 		{ NODES, TYPE "metadata:\n  name: a\n  resourceVersion: '4'\n", own, false },
 		/* No object has this version: it creates, or fails when one came meanwhile. */
 		{ "/api/v1/nodes/b", TYPE "metadata:\n  name: b\n", creating, true },
+		{ "/api/v1/nodes/b", TYPE "metadata:\n  resourceVersion: '9'\n  name: b\n", creating,
+		  true },
 	};
 
 	ask_new = true;
