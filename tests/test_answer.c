@@ -189,13 +189,34 @@ static void test_forbidden(void)
 	int_is(exchange_answer_forbidden(&x, STR("because")), STEP_DONE);
 	is_whole(403);
 	ok(fake_body_has(client, "deployments.apps \\\"web\\\" is forbidden: User \\\"tom\\\" "
-			 "cannot list resource \\\"deployments\\\" in API group \\\"apps\\\" in the "
-			 "namespace \\\"ns\\\": because"));
+			 "cannot list resource \\\"deployments\\\" in API group \\\"apps\\\" "
+			 "in the namespace \\\"ns\\\": because"));
 	ok(fake_body_has(client, "\"details\":{\"name\":\"web\",\"group\":\"apps\","
 			 "\"kind\":\"deployments\"}"));
 	str_is(fake_field(client, "X-Content-Type-Options"), STR("nosniff"));
 	cstr_is(x.decision, "forbid");
 	str_is(x.reason, STR("because"));
+	stop();
+}
+
+static void test_json(void)
+{
+	start("GET", "Accept: application/yaml\n");
+	int_is(exchange_answer_json(&x, 201, STR("{}")), STEP_DONE);
+	is_whole(201);
+	str_is(strbuf_str(&client->body), STR("{}"));
+	str_is(fake_field(client, "Content-Type"), STR("application/json"));
+	str_is(fake_field(client, "Cache-Control"), STR("no-cache, private"));
+	stop();
+}
+
+static void test_busy(void)
+{
+	start("GET", NULL);
+	int_is(exchange_answer_busy(&x), STEP_DONE);
+	is_whole(429);
+	str_is(strbuf_str(&client->body), STR("Too many requests, please try again later.\n"));
+	str_is(fake_field(client, "Retry-After"), STR("1"));
 	stop();
 }
 
@@ -242,6 +263,8 @@ int main(void)
 		TAP(test_challenge),
 		TAP(test_warning),
 		TAP(test_forbidden),
+		TAP(test_json),
+		TAP(test_busy),
 		TAP(test_unavailable),
 		TAP(test_timeout),
 		TAP_END
