@@ -282,6 +282,28 @@ def test_the_old_graph_stays_during_a_relist(stack):
 
 # --- The wait ---
 
+def clean(stack):
+    for item in send(stack, "GET", "/api/v1/namespaces/ns/pods").json()["items"]:
+        delete_pod(stack, item["metadata"]["name"])
+    for p in stack.proxies.values():
+        if p.process.poll() is None:
+            wait_for(lambda: metric(stack, p, "node_graph_pods") == 0, "the pods to be gone")
+
+
+def in_time(test):
+    """Requests are held for 10 seconds at most: a machine that is slower than that tries again."""
+    def run(stack):
+        for attempt in range(4):
+            start = time.monotonic()
+            try:
+                return test(stack)
+            except harness.Failure:
+                if time.monotonic() - start < 9 or attempt == 3:
+                    raise
+                clean(stack)
+    return run
+
+
 def hold(stack, p, target, cert="n001"):
     """A request that is on its way and held by the proxy."""
     before = metric(stack, p, "node_waiting")
@@ -291,6 +313,7 @@ def hold(stack, p, target, cert="n001"):
     return raw
 
 
+@in_time
 def test_a_request_ahead_of_the_bind_is_answered_by_it(stack):
     p = proxy(stack, LONG, name="patient")
     allowed = metric(stack, p, "node_waits_allowed_total")
@@ -336,6 +359,7 @@ def test_a_refusal_comes_before_the_deadline(stack):
     forbidden(r, miss("s8", "n001"))
 
 
+@in_time
 def test_other_changes_do_not_end_the_wait(stack):
     p = proxy(stack, LONG, name="patient")
     raw = hold(stack, p, SECRET % "s9")
@@ -349,27 +373,25 @@ def test_other_changes_do_not_end_the_wait(stack):
         delete_pod(stack, name)
 
 
+@in_time
 def test_one_node_cannot_fill_the_list(stack):
     p = proxy(stack, LONG, "--workers=1", name="bounded")
     held = []
+    before = metric(stack, p, "node_waits_total")
     for n in range(256):
         raw = stack.connect(p, "n001")
         raw.send("GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % (SECRET % "s10"))
         held.append(raw)
-        if metric(stack, p, "node_waits_total") <= n:
-            wait_for(lambda: metric(stack, p, "node_waits_total") > n, "the next to be held")
-        if n == 100 and metric(stack, p, "node_waiting") < 90:
-            break       # a machine too slow to fill it in time
-    if metric(stack, p, "node_waiting") == 256:
-        start = time.monotonic()
-        forbidden(stack.ask(SECRET % "s10", "n001", p), miss("s10", "n001"))
-        expect(time.monotonic() - start < 9, "at once")
-        other = hold(stack, p, SECRET % "s10", "n002")
-        other.close()
+    wait_for(lambda: metric(stack, p, "node_waits_total") == before + 256, "all to be held")
+    equal(metric(stack, p, "node_waiting"), 256)
+    start = time.monotonic()
+    forbidden(stack.ask(SECRET % "s10", "n001", p), miss("s10", "n001"))
+    equal(metric(stack, p, "node_waits_total"), before + 256, "no more of that node")
+    expect(time.monotonic() - start < 9, "at once")
+    hold(stack, p, SECRET % "s10", "n002").close()
     add_pod(stack, "all", "n001", secrets=["s10"])
-    for raw in held[-50:]:
-        equal(raw.response().status, 200)
     for raw in held:
+        equal(raw.response().status, 200)
         raw.close()
     wait_for(lambda: metric(stack, p, "node_waiting") == 0, "all to be let go")
     delete_pod(stack, "all")
