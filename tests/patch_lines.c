@@ -4,6 +4,9 @@
  * each with a document, a patch and what became of it there, and says "N passed, N failed".  With
  * the argument -keys it prints the table of merge keys as `apiserver-tools patches -keys` does.
  *
+ * Whatever kube-apiserver makes of a patch, a field that patch_touches() says is not touched must
+ * be as it was: that is what lets requests pass unseen.
+ *
  * Refusing is always safe, but a test that refuses everything shows nothing: of the patches that
  * have one answer there, at most REFUSED_MAX in a hundred may be refused.
  */
@@ -19,7 +22,7 @@
 #define REFUSED_MAX 5
 #define SHOWN_MAX 20		/* failures, in full */
 
-static unsigned passed, failed, refused, defined;
+static unsigned passed, failed, refused, defined, untouched;
 
 static bool same(json_t *a, json_t *b);
 
@@ -124,6 +127,56 @@ static bool is_error_always(json_t *answers)
 	return true;
 }
 
+static json_t *at_path(json_t *v, const char *path)
+{
+	char name[64];
+
+	while (v && *path) {
+		size_t n = strcspn(path, ".");
+
+		snprintf(name, sizeof(name), "%.*s", (int)n, path);
+		v = json_object_get(v, name);
+		path += n + (path[n] == '.');
+	}
+	return v;
+}
+
+/* Did a patch of kube-apiserver's write a field that it was said not to touch? */
+static bool wrote_unseen(json_t *line, json_t *patch, json_t *result)
+{
+	static const char *const paths[] = {
+		"metadata.labels", "metadata.ownerReferences", "metadata.finalizers", "spec",
+		"spec.taints", "spec.podCIDRs", "status.conditions", "status.capacity",
+		"status.resourceClaimStatuses",
+	};
+	json_t *document = json_object_get(line, "document");
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		json_t *before = at_path(document, paths[i]), *after = at_path(result, paths[i]);
+
+		if (patch_touches(type_of(text_member(line, "type")), patch, &paths[i], 1))
+			continue;
+		untouched++;
+		if (before ? !after || !same(before, after) : after != NULL) {
+			printf("FAIL %s was written unseen\n", paths[i]);
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool any_wrote_unseen(json_t *line, json_t *patch)
+{
+	json_t *one;
+	size_t i;
+
+	json_array_foreach(json_object_get(line, "answers"), i, one)
+		if (json_integer_value(json_object_get(one, "status")) == 200 &&
+		    wrote_unseen(line, patch, json_object_get(one, "result")))
+			return true;
+	return false;
+}
+
 static void show(json_t *line, json_t *out, enum patch_result result, const char *why)
 {
 	char *text = json_dumps(line, JSON_COMPACT);
@@ -162,6 +215,7 @@ static void judge(json_t *line, json_t *patch)
 				   why.p ? why.p : "");
 	else
 		fits = is_error_always(answers) && result != PATCH_OK;
+	fits = fits && !any_wrote_unseen(line, patch);
 	defined += one;
 	refused += one && result == PATCH_REFUSED;
 	passed += fits;
@@ -215,6 +269,7 @@ int main(int argc, char **argv)
 	else
 		failed++;
 	printf("# %u of %u patches with one answer were refused\n", refused, defined);
+	printf("# %u fields were said not to be touched, and were not\n", untouched);
 	printf("%u passed, %u failed\n", passed, failed);
 	return failed != 0;
 }
