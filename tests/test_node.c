@@ -212,7 +212,12 @@ static void test_misses(void)
 	};
 	struct node_graph *g = node_graph_new();
 	struct user u = { .name = STR("system:node:n1"), .groups = &nodes_group, .group_count = 1 };
+	json_t *pod = json_pack("{ss ss s{ss ss} s{ss}}", "apiVersion", "v1", "kind", "Pod",
+				"metadata", "namespace", "ns", "name", "other",
+				"spec", "nodeName", "n1");
 
+	int_is(put(g, pod, false, false), 0);
+	ok(node_graph_generation(g) > 0);
 	for (size_t i = 0; i < array_size(rows); i++) {
 		struct attributes at = {
 			.user = &u, .is_resource = true, .verb = str_from(rows[i].verb),
@@ -229,6 +234,7 @@ static void test_misses(void)
 	}
 	tap_row(NULL);
 	node_graph_free(g);
+	json_decref(pod);
 }
 
 /* What no row is for, and who is no node, is nothing for the log either. */
