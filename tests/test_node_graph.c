@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "authz/node_graph.h"
-#include "authz/node_graph_slab.h"
+#include "authz/node_graph_index.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/rcu.h"
@@ -84,6 +84,18 @@ static void apply_pod(struct node_graph *g, const char *spec, const char *tail)
 	free(text);
 }
 
+/* A graph whose nodes n and m stay, whatever the test's own pods do. */
+static struct node_graph *graph_with_nodes(void)
+{
+	struct node_graph *g = node_graph_new();
+
+	apply(g, NODE_SOURCE_PODS, "{'metadata': {'name': 'on-n', 'namespace': 'other'}, "
+	      "'spec': {'nodeName': 'n'}}");
+	apply(g, NODE_SOURCE_PODS, "{'metadata': {'name': 'on-m', 'namespace': 'other'}, "
+	      "'spec': {'nodeName': 'm'}}");
+	return g;
+}
+
 /* --- References --- */
 
 struct reference {
@@ -154,7 +166,7 @@ static void test_references(void)
 {
 	for (size_t i = 0; i < array_size(references); i++) {
 		const struct reference *r = &references[i];
-		struct node_graph *g = node_graph_new();
+		struct node_graph *g = graph_with_nodes();
 
 		tap_row(r->label);
 		apply_pod(g, "", "");
@@ -185,7 +197,7 @@ static void test_mirror_pods(void)
 
 	for (size_t i = 0; i < array_size(references) * 2; i++) {
 		const struct reference *r = &references[i / 2];
-		struct node_graph *g = node_graph_new();
+		struct node_graph *g = graph_with_nodes();
 		char *text;
 
 		tap_row(r->label);
@@ -205,7 +217,7 @@ static void test_mirror_pods(void)
 
 static void test_first_source_counts(void)
 {
-	struct node_graph *g = node_graph_new();
+	struct node_graph *g = graph_with_nodes();
 
 	apply_pod(g, VOLUME("'csi': {'nodePublishSecretRef': {'name': 'late'}}, "
 			    "'azureFile': {'secretName': 'early'}, 'configMap': {'name': 'cm'}, "
@@ -347,7 +359,7 @@ static void test_pod_is_known_by(void)
 /* An object that one pod names many times counts once, and one that two pods name counts twice. */
 static void test_counts_are_per_pod(void)
 {
-	struct node_graph *g = node_graph_new();
+	struct node_graph *g = graph_with_nodes();
 
 	apply_pod(g, ", 'imagePullSecrets': [{'name': 'x'}, {'name': 'x'}], 'volumes': "
 		"[{'name': 'v',"
@@ -355,6 +367,8 @@ static void test_counts_are_per_pod(void)
 	apply(g, NODE_SOURCE_PODS, "{'metadata': {'name': 'q', 'namespace': 'ns'}, "
 	      "'spec': {'nodeName': 'n', 'imagePullSecrets': [{'name': 'x'}]}}");
 	delete(g, NODE_SOURCE_PODS, "{'metadata': {'name': 'q', 'namespace': 'ns'}}");
+	ok(secret(g, "x", "n"));
+	apply_pod(g, ", 'imagePullSecrets': [{'name': 'x'}]", "");
 	ok(secret(g, "x", "n"));
 	apply_pod(g, "", "");
 	ok(!secret(g, "x", "n"));
@@ -365,7 +379,7 @@ static void test_counts_are_per_pod(void)
 static void test_shared_by_many_nodes(void)
 {
 	const int n = 3000, step = 7;
-	struct node_graph *g = node_graph_new();
+	struct node_graph *g = graph_with_nodes();
 	char text[300], node[20];
 
 	for (int i = 0; i < n; i++) {
@@ -443,7 +457,7 @@ static void test_volume_secrets(void)
 	for (size_t i = 0; i < array_size(rows); i++) {
 		bool ns = rows[i].namespace && !strcmp(rows[i].namespace, "ns");
 		bool other = rows[i].namespace && !ns;
-		struct node_graph *g = node_graph_new();
+		struct node_graph *g = graph_with_nodes();
 
 		tap_row(rows[i].label);
 		apply(g, NODE_SOURCE_VOLUMES, rows[i].pv);
@@ -472,7 +486,7 @@ static void test_volumes_come_and_go(void)
 	static const char with_secret[] = PV(REF ", 'rbd': {'secretRef': {'name': 'x'}}");
 
 	for (int order = 0; order < 4; order++) {
-		struct node_graph *g = node_graph_new();
+		struct node_graph *g = graph_with_nodes();
 		uint64_t generation;
 
 		if (order & 1)
@@ -500,7 +514,7 @@ static void test_volumes_come_and_go(void)
 /* A secret that a pod and two volumes name is related until the last of them is gone. */
 static void test_secret_of_many(void)
 {
-	struct node_graph *g = node_graph_new();
+	struct node_graph *g = graph_with_nodes();
 
 	apply_pod(g, CLAIM_POD ", 'imagePullSecrets': [{'name': 'x'}]", "");
 	apply(g, NODE_SOURCE_VOLUMES, PV(REF ", 'rbd': {'secretRef': {'name': 'x'}}"));
@@ -519,7 +533,7 @@ static void test_secret_of_many(void)
 /* Another claim, and none. */
 static void test_volume_is_bound_anew(void)
 {
-	struct node_graph *g = node_graph_new();
+	struct node_graph *g = graph_with_nodes();
 
 	apply_pod(g, CLAIM_POD, "");
 	apply(g, NODE_SOURCE_VOLUMES, PV(REF ", 'rbd': {'secretRef': {'name': 'x'}}"));
@@ -556,7 +570,7 @@ static void test_attached(void)
 
 	for (size_t i = 0; i < array_size(rows); i++) {
 		const char *ns = rows[i].namespace;
-		struct node_graph *g = node_graph_new();
+		struct node_graph *g = graph_with_nodes();
 
 		tap_row(messages[rows[i].source]);
 		apply(g, rows[i].source, one);
@@ -662,6 +676,129 @@ static void test_long_names(void)
 	node_graph_free(g);
 }
 
+/* A name that would be cut at its NUL is not given out. */
+static void test_names_with_nul(void)
+{
+	static const uint8_t pod[] = "\x0a\x09\x0a\x01p\x1a\x02ns\x2a\x00\x12\x05\x52\x03n\x00x";
+	char node[254], uid[NODE_UID_MAX + 1];
+	struct node_graph *g = node_graph_new();
+	struct object_cursor c;
+
+	object_cursor_protobuf(&c, schema_message_find("core.v1.Pod"), pod, sizeof(pod) - 1);
+	int_is(node_graph_apply(g, NODE_SOURCE_PODS, &c), 0);
+	ok(!related(g, NODE_POD, "ns", "p", "n"));
+	ok(node_graph_related(g, NODE_POD, STR("ns"), STR("p"), STR("n\0x")));
+	ok(!node_graph_pod(g, STR("ns"), STR("p"), node, uid));
+	node_graph_free(g);
+}
+
+static void test_counts(void)
+{
+	enum { NODES = 500 };
+	static int model[NODES + 1];
+	node_counts counts = 0;
+	struct node_slab s;
+	uint64_t x = 88172645463325252u;
+
+	node_slab_init(&s);
+	for (int i = 0; i < 60000; i++) {
+		/* Few nodes, many, and few again. */
+		uint32_t most = i < 20000 || i > 40000 ? 3 : NODES, node;
+
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		node = 1 + (uint32_t)(x >> 33) % most;
+		if (x >> 20 & 1) {
+			if (node_counts_add(&s, &counts, node) != (model[node]++ == 0))
+				ok(!"the first of a node");
+		} else if (model[node]) {
+			if (node_counts_del(&s, &counts, node) != (--model[node] == 0))
+				ok(!"the last of a node");
+		}
+		node = 1 + (uint32_t)(x >> 43) % NODES;
+		if (node_counts_has(&counts, node) != (model[node] > 0) ||
+		    node_counts_has(&counts, 0))
+			ok(!"who refers to it");
+	}
+	for (uint32_t node = 1; node <= NODES; node++)
+		while (model[node])
+			ok(node_counts_del(&s, &counts, node) == (--model[node] == 0));
+	ok(node_counts_is_empty(&counts));
+	rcu_drain();
+	ok(s.bytes <= 65536);
+	node_slab_fini(&s);
+}
+
+enum { VERTICES = 6000 };
+
+static struct node_vertex *make_vertex(int i)
+{
+	char name[20];
+	struct node_vertex *v;
+
+	snprintf(name, sizeof(name), "vertex-%d", i);
+	v = xcalloc(1, offsetof(struct node_vertex, name) + strlen(name) + 8);
+	v->name_n = (uint16_t)strlen(name);
+	memcpy(v->name, name, v->name_n);
+	return v;
+}
+
+static void count_vertex(void *arg, struct node_vertex *v)
+{
+	*(size_t *)arg += v->name_n > 0;
+}
+
+/* Many names, so that they collide, grow their tables and leave them empty. */
+static void test_index(void)
+{
+	static struct node_vertex *vertices[VERTICES];
+	static bool in[VERTICES];
+	static struct node_index index;
+	struct node_slab s;
+	uint64_t x = 88172645463325252u;
+	size_t n = 0, walked = 0;
+
+	node_slab_init(&s);
+	for (int i = 0; i < VERTICES; i++)
+		vertices[i] = make_vertex(i);
+	for (int i = 0; i < 300000; i++) {
+		size_t one;
+		struct node_key key;
+
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		one = (x >> 33) % VERTICES;
+		key = node_key_make(STR_NULL, node_vertex_name(vertices[one]));
+		if (!in[one] && x >> 60 < (i / 50000 % 2 ? 2 : 14)) {
+			node_index_add(&index, &s, vertices[one], &key);
+			in[one] = true;
+			n++;
+		} else if (in[one] && x >> 60 < (i / 50000 % 2 ? 14 : 2)) {
+			node_index_del(&index, &s, vertices[one]);
+			in[one] = false;
+			n--;
+		}
+		one = (x >> 13) % VERTICES;
+		key = node_key_make(STR_NULL, node_vertex_name(vertices[one]));
+		if (node_index_find(&index, &key) != (in[one] ? vertices[one] : NULL))
+			ok(!"what is in it is found, and nothing else");
+		rcu_reclaim();
+	}
+	node_index_each(&index, count_vertex, &walked);
+	int_is(walked, n);
+	int_is(index.count, n);
+	for (int i = 0; i < VERTICES; i++) {
+		if (in[i])
+			node_index_del(&index, &s, vertices[i]);
+		free(vertices[i]);
+	}
+	rcu_drain();
+	ok(s.bytes <= 65536);
+	node_slab_fini(&s);
+}
+
 static void test_slab(void)
 {
 	enum { PIECES = 5000 };
@@ -709,7 +846,8 @@ int main(void)
 		TAP(test_shared_by_many_nodes), TAP(test_volume_secrets),
 		TAP(test_volumes_come_and_go), TAP(test_secret_of_many),
 		TAP(test_volume_is_bound_anew), TAP(test_attached), TAP(test_relist),
-		TAP(test_bad_objects), TAP(test_long_names), TAP(test_slab), TAP_END
+		TAP(test_bad_objects), TAP(test_long_names), TAP(test_names_with_nul),
+		TAP(test_counts), TAP(test_index), TAP(test_slab), TAP_END
 	};
 	int status;
 
