@@ -119,6 +119,9 @@ static void test_put(void)
 		  "u1", "5", "{\"metadata\":{\"uid\":\"u1\",\"name\":\"a\","
 		  "\"resourceVersion\":\"5\"}}", false },
 		{ "PUT", NODES, JSON, "{\"metadata\":{\"name\":\"a\"}}", "", "", NULL, false },
+		{ "PUT", NODES, "application/yaml", "\xef\xbb\xbfkind: Node\nmetadata:\n  name: a\n",
+		  "", "5", "{\"kind\":\"Node\",\"metadata\":{\"resourceVersion\":\"5\","
+		  "\"name\":\"a\"}}", true },
 		{ "PUT", NODES, "application/yaml", "metadata: {name: a}\nx: 1.50\n---\nb: c\n",
 		  "", "5", "{\"metadata\":{\"resourceVersion\":\"5\",\"name\":\"a\"},\"x\":1.5}",
 		  true },
