@@ -570,6 +570,7 @@ static void test_certificate_change(void)
 	cstr_is(servers[0].cn, "one");
 	ask(&held, HTTP_CLIENT_IDENTIFIED, false);
 	ok(held.stream && held.was_reused);
+	ok(!request().was_reused);
 	request_of(HTTP_CLIENT_ANONYMOUS, false);
 	use_client(fake_certs.two, fake_certs.ca);
 	ok(!request().was_reused);
