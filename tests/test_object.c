@@ -515,13 +515,66 @@ static void test_damaged_vectors(void)
 	ok(outcomes[0] > 0 && outcomes[1] > outcomes[0]);
 }
 
+/* With and without the hint: what is wanted comes alike, in order, and nothing else does. */
+static void compare_wanted(struct str bytes, uint64_t want)
+{
+	const struct schema_message *m = schema_message_find("core.v1.PodSpec");
+	struct object_cursor all, some;
+	struct object_field a, b;
+	int rc, got;
+
+	object_cursor_protobuf(&all, m, bytes.p, bytes.n);
+	object_cursor_protobuf(&some, m, bytes.p, bytes.n);
+	object_want(&some, want);
+	while ((rc = object_next(&all, &a)) > 0) {
+		if (!(want >> a.number & 1))
+			continue;
+		int_is(object_next(&some, &b), 1);
+		int_is(b.number, a.number);
+		str_is(b.text, a.text);
+		int_is(b.integer, a.integer);
+	}
+	got = object_next(&some, &b);
+	int_is(got, rc);
+}
+
+static void test_wanted_fields(void)
+{
+	static const uint8_t parts[] =
+		"\x0a\x03\x0a\x01v" "\x1a\x06" "Always" "\x20\x1e" "\x28\x80\x02"
+		"\x52\x02n1" "\x82\x01\x01h" "\xd2\x80\x00\x02n2" "\xc2\x81\x00\x00"
+		"\xa3\x06\x08\x01\xa4\x06" "\xa1\x06" "12345678" "\xa5\x06" "1234"
+		"\x58\x01" "\xc8\x01\x05" "\xaa\x06\x02xx" "\x42\x02sa" "\x60\x00\x52\x01n";
+	struct strbuf b = STRBUF_INIT;
+
+	for (unsigned length = 0; length < 40000; length = length * 3 + 1) {
+		/* A text of that length first, then all the rest. */
+		strbuf_clear(&b);
+		strbuf_add_char(&b, 0x32);
+		for (unsigned n = length; ; n >>= 7) {
+			strbuf_add_char(&b, (char)(n > 127 ? n | 128 : n));
+			if (n <= 127)
+				break;
+		}
+		for (unsigned i = 0; i < length; i++)
+			strbuf_add_char(&b, 'x');
+		strbuf_add(&b, parts, sizeof(parts) - 1);
+		for (unsigned field = 0; field < 64; field++)
+			compare_wanted(strbuf_str(&b), 1ull << field);
+		compare_wanted(strbuf_str(&b), 0x0123456789abcdefull);
+		compare_wanted(strbuf_str(&b), ~(1ull << 10));
+	}
+	strbuf_fini(&b);
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
 		TAP(test_vectors), TAP(test_json_forms), TAP(test_json_wrong_types),
 		TAP(test_base64_errors), TAP(test_packed_numbers), TAP(test_wire_details),
 		TAP(test_errors_are_sticky),
-		TAP(test_depth), TAP(test_deep_groups), TAP(test_damaged_vectors), TAP_END
+		TAP(test_depth), TAP(test_deep_groups), TAP(test_damaged_vectors),
+		TAP(test_wanted_fields), TAP_END
 	};
 
 	return tap_main(tests);
