@@ -531,6 +531,37 @@ static enum admission_result dry_run_failed(struct admission_request *r,
 	return ADMISSION_DENY;
 }
 
+/*
+ * The storage of a status throws away what an apply says of the spec, but the upstream's admission
+ * sees it before that: it stands in the result as if it were stored.
+ */
+static enum admission_result put_spec(struct admission_request *r, json_t *out)
+{
+	json_t *body, *said, *read, *spec, *value;
+	const char *key;
+	enum admission_result rc = body_tree(r, &body);
+
+	if (rc != ADMISSION_ALLOW || !str_eq(r->attributes->subresource, STR("status")))
+		return rc;
+	said = json_object_get(r->read->raw, "spec");
+	read = json_object_get(body, "spec");
+	spec = json_object_get(out, "spec");
+	if (json_object_size(said) && !spec) {
+		spec = json_object();
+		json_object_set_new(out, "spec", spec);
+	}
+	/* Null and empty members are not in what was read; a spec that is null says nothing. */
+	json_object_foreach(said, key, value) {
+		json_t *now = json_object_get(read, key);
+
+		if (now)
+			json_object_set(spec, key, now);
+		else
+			json_object_del(spec, key);
+	}
+	return ADMISSION_ALLOW;
+}
+
 static enum admission_result applied_object(struct admission_request *r, json_t **out)
 {
 	struct admission_key key = own_key(r);
@@ -549,7 +580,8 @@ static enum admission_result applied_object(struct admission_request *r, json_t 
 	if (!*out)
 		return admission_bad(r, 503, STR("the upstream's answer to the dry run cannot be "
 						 "read"));
-	return body_check_names(r, *out);
+	rc = put_spec(r, *out);
+	return rc == ADMISSION_ALLOW ? body_check_names(r, *out) : rc;
 }
 
 enum admission_result admission_new_object(struct admission_request *r, json_t **out)
