@@ -97,7 +97,87 @@ var differences = []*known{
 	{name: "strict reading",
 		why: "bodies on which two readers may disagree are 400 or 415 before anything is sent",
 		matches: func(t *testCase, direct, proxied *answer) bool {
-			return t.strict && (proxied.status == 400 || proxied.status == 415)
+			return t.strict && (proxied.status == 400 || proxied.status == 415) ||
+				t.group == "node-vector" && direct.status == 400 && proxied.status == 400
+		}},
+	{name: "patches that do not fit",
+		why: "a patch whose result is no object of its kind is 422, without the result in the text",
+		matches: func(t *testCase, direct, proxied *answer) bool {
+			const text = "is invalid: patch: Invalid value: "
+			return t.strict && proxied.status == 422 && (sameUpTo(text, direct, proxied) ||
+				direct.status == 400 && strings.Contains(string(proxied.body), text))
+		}},
+	{name: "panics", why: "the server ends the connection where its patch code panics",
+		matches: func(t *testCase, direct, proxied *answer) bool {
+			return t.strict && direct.err == "closed" && proxied.status >= 500 &&
+				strings.Contains(t.body, "$setElementOrder/")
+		}},
+	{name: "apply to a status", mode: "none",
+		why: "a node may patch a status, but not create one: 403",
+		matches: func(t *testCase, _, proxied *answer) bool {
+			return t.applies() && proxied.status == 403 &&
+				strings.Contains(string(proxied.body), "an apply may create the object")
+		}},
+	{name: "version of a dry run",
+		why: "an apply is bound to what it was tried on: the answer of a dry run shows a version",
+		matches: func(t *testCase, direct, proxied *answer) bool {
+			without := strings.NewReplacer(`"resourceVersion":"(changing)",`, "")
+			return t.applies() && direct.status == proxied.status && direct.status < 300 &&
+				without.Replace(content(direct)) == without.Replace(content(proxied))
+		}},
+	{name: "refused before the upstream is asked",
+		why: "what a node may not touch is 403 from the URL or the body alone, before the server " +
+			"would find that the object is missing, stale or cannot be read",
+		matches: func(t *testCase, direct, proxied *answer) bool {
+			return strings.HasPrefix(t.group, "node-") && direct.status >= 400 &&
+				proxied.status == 403 && nodeRestriction.Match(proxied.body)
+		}},
+	{name: "missing pods", why: "a pod that is not there is 404 before the body is read",
+		matches: func(t *testCase, direct, proxied *answer) bool {
+			return strings.HasPrefix(t.group, "node-") && proxied.status == 404 &&
+				(direct.status == 400 || direct.status == 415) &&
+				strings.Contains(t.path(), "/pods/missing")
+		}},
+	{name: "what the upstream does not serve",
+		why: "a node's write is judged as if the version or subresource were served",
+		matches: func(t *testCase, direct, proxied *answer) bool {
+			message := memberOf(statusOf(direct), "message")
+			return strings.HasPrefix(t.group, "node-") && mutates(t.method) &&
+				(message == "the server could not find the requested resource" ||
+					message == "the server does not allow this method on the requested resource") &&
+				(proxied.status == 400 || proxied.status == 403 || proxied.status == 415)
+		}},
+	{name: "what differs in a claim", why: "the two objects are not dumped: the field is named",
+		matches: func(t *testCase, direct, proxied *answer) bool {
+			return direct.status == 403 && proxied.status == 403 && sameUpTo("is not allowed "+
+				"to update fields other than status.quantity and status.conditions: ", direct, proxied)
+		}},
+	{name: "warnings beside a refusal",
+		why: "the proxy's own refusals carry no warnings of unknown fields",
+		matches: func(t *testCase, direct, proxied *answer) bool {
+			return direct.status >= 400 && direct.status == proxied.status &&
+				string(direct.body) == string(proxied.body) && direct.header["Warning"] != nil &&
+				proxied.header["Warning"] == nil
+		}},
+	{name: "Go's parser's words", why: "what is wrong with JSON is said in other words",
+		matches: func(t *testCase, direct, proxied *answer) bool {
+			return direct.status == 400 && proxied.status == 400 &&
+				sameUpTo("json parse error: ", direct, proxied)
+		}},
+	{name: "storage's words", why: "the store's key and code are not known to the proxy",
+		matches: func(t *testCase, direct, proxied *answer) bool {
+			const code = "StorageError: invalid object, Code: 4, Key: "
+			before, after, ok := strings.Cut(string(direct.body), code)
+			_, after, found := strings.Cut(after, "AdditionalErrorMsg: ")
+			return ok && found && direct.status == 409 && proxied.status == 409 &&
+				before+after == string(proxied.body)
+		}},
+	{name: "collections",
+		why: "a node deletes no collections but of its own slices; the server does not look at " +
+			"the objects of dry runs",
+		matches: func(t *testCase, direct, proxied *answer) bool {
+			return proxied.status == 403 && t.method == "DELETE" &&
+				(strings.HasSuffix(t.path(), "/resourceslices") || strings.HasSuffix(t.path(), "/pods"))
 		}},
 	{name: "stricter vectors", why: "the vector allows the answer beside the server's own",
 		matches: func(t *testCase, _, proxied *answer) bool {
@@ -134,6 +214,29 @@ var (
 		`/(validating|mutating)admissionpolic`)
 	tunnels = regexp.MustCompile(`/pods/[^/]+/(exec|attach|portforward)`)
 )
+
+// nodeRestriction is what NodeRestriction says of whose object it is.
+var nodeRestriction = regexp.MustCompile(`is not allowed to modify node|` +
+	`can only (delete|evict) pods with spec.nodeName|` +
+	`can only update pod status for pods with spec.nodeName|` +
+	`can only access (node lease|CSINode) with the same name|` +
+	`can only access leases in the \\"kube-node-lease\\"|` +
+	`can only delete ResourceSlice with the same NodeName|may only update PVC status|` +
+	`unexpected pod subresource|unexpected operation \\"UPDATE\\", node`)
+
+// sameUpTo says whether both messages have the text, and the same before it.
+func sameUpTo(text string, direct, proxied *answer) bool {
+	d, _, found := strings.Cut(memberOf(statusOf(direct), "message"), text)
+	p, _, also := strings.Cut(memberOf(statusOf(proxied), "message"), text)
+	return found && also && d == p
+}
+
+// applies says whether the request is a server-side apply.
+func (t *testCase) applies() bool {
+	return t.method == "PATCH" && slices.ContainsFunc(t.headers, func(line string) bool {
+		return strings.HasPrefix(line, "Content-Type: application/apply-patch+")
+	})
+}
 
 // path is the decoded path of the request.
 func (t *testCase) path() string {

@@ -233,6 +233,7 @@ func (n *nodeSuite) hostile() {
 				n.hostilePatch(u, kind, body)
 			}
 		}
+		n.hostileApplies(u)
 		n.hostileProtobuf(u)
 		n.hostileSizes(u)
 		n.hostileDeletes(u)
@@ -261,13 +262,43 @@ func (n *nodeSuite) hostilePatch(u credential, kind, body string) {
 	}
 }
 
+// hostileApplies say in a status what only the object itself may say.
+func (n *nodeSuite) hostileApplies(u credential) {
+	const claim = "kind: PersistentVolumeClaim\napiVersion: v1\nmetadata: {name: data}\n"
+	const pod = "kind: Pod\napiVersion: v1\nmetadata: {name: web"
+	applies := map[string][]string{
+		nodeA + "persistentvolumeclaims/data": {claim, claim + "spec: {volumeName: x}\n",
+			claim + "spec: {volumeName: pv-data}\n", claim + "spec: null\n",
+			claim + "spec: {resources: {requests: {storage: 9Gi}}}\n",
+			claim + "status: {capacity: {storage: 2Gi}}\n", claim + "status: {phase: Lost}\n"},
+		nodeA + "pods/web": {pod + "}\n", pod + ", labels: {x: y}}\n", pod + "}\nstatus: " +
+			"{phase: Running}\n", pod + "}\nspec: {nodeName: n003}\n",
+			pod + "}\nstatus: {resourceClaimStatuses: [{name: gpu, resourceClaimName: x}]}\n"},
+		"/api/v1/nodes/n002": {"kind: Node\napiVersion: v1\nspec: null\n",
+			"kind: Node\napiVersion: v1\nspec: {configSource: {}}\n",
+			"kind: Node\napiVersion: v1\nspec: {taints: null}\n",
+			"kind: Node\napiVersion: v1\nspec: {taints: [{key: k, effect: NoSchedule}]}\n",
+			"kind: Node\napiVersion: v1\nspec: {unschedulable: true}\n",
+			"kind: Node\napiVersion: v1\nmetadata: {ownerReferences: []}\n"},
+	}
+	for _, target := range sortedKeys(applies) {
+		for _, body := range applies[target] {
+			for _, sub := range []string{"", "/status"} {
+				for _, query := range []string{"?fieldManager=m", "?fieldManager=m&force=true"} {
+					n.trap(u, "PATCH", target+sub+query, "application/apply-patch+yaml", body)
+				}
+			}
+		}
+	}
+}
+
 // hostileProtobuf has everything that a careless encoder may write.
 func (n *nodeSuite) hostileProtobuf(u credential) {
 	own, other := field(1, "n002"), field(1, "n003")
 	meta := func(parts ...string) string { return field(1, strings.Join(parts, "")) }
 	label := field(11, field(1, "k8s.io/a")+field(2, "1"))
 	object := func(raw string) string { return protobuf("v1", "Node", raw) }
-	for name, body := range map[string]string{
+	bodies := map[string]string{
 		"plain": object(meta(own)), "other": object(meta(other)), "label": object(meta(own, label)),
 		"name twice": object(meta(own, other)), "name twice, own last": object(meta(other, own)),
 		"metadata twice":        object(meta(own) + meta(other)),
@@ -294,8 +325,9 @@ func (n *nodeSuite) hostileProtobuf(u credential) {
 		"high bytes": object(meta(field(1, "n002\xff"))), "zero": object(meta(field(1, "n002\x00"))),
 		"type twice": "k8s\x00" + field(1, field(1, "v1")+field(2, "Pod")) +
 			field(1, field(2, "Node")) + field(2, meta(own)),
-	} {
-		t := n.body(u, "POST", "/api/v1/nodes", document{name, protobufType, body})
+	}
+	for _, name := range sortedKeys(bodies) {
+		t := n.body(u, "POST", "/api/v1/nodes", document{name, protobufType, bodies[name]})
 		t.group, t.strict = "node-trap", true
 	}
 }

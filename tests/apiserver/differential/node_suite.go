@@ -75,8 +75,11 @@ func writeNodeTokens(from, vectors, to string) error {
 	b.Write(content)
 	for _, u := range users {
 		name := strings.ReplaceAll(u.name, `"`, `""`)
-		fmt.Fprintf(&b, "tok-node-%s,\"%s\",uid-%s,\"%s\"\n", u.token, name, u.token,
-			strings.Join(u.groups, ","))
+		fmt.Fprintf(&b, "tok-node-%s,\"%s\",uid-%s", u.token, name, u.token)
+		if len(u.groups) > 0 {
+			fmt.Fprintf(&b, ",\"%s\"", strings.Join(u.groups, ","))
+		}
+		b.WriteString("\n")
 	}
 	return os.WriteFile(to, []byte(b.String()), 0o600)
 }
