@@ -15,6 +15,8 @@
 #include "proxy/fetch.h"
 #include "proxy/query.h"
 
+#define REASON_MAX 1024		/* bytes of a refusal's text in the log */
+
 struct admit {
 	struct exchange *x;		/* borrowed */
 	struct admission_request r;
@@ -423,15 +425,18 @@ static enum step_result refuse(struct admit *a)
 {
 	struct exchange *x = a->x;
 	struct status s = a->r.status;
+	int code = a->r.raw_answer ? a->r.raw_code : s.code;
 	enum step_result result;
 
-	metric_add(METRIC_REQUESTS_DENIED, 1);
+	if (code == 401 || code == 403)
+		metric_add(METRIC_REQUESTS_DENIED, 1);
 	x->decision = "admission";
 	if (a->r.raw_answer) {
 		x->reason = STR("the API server refused it in a dry run");
 		result = exchange_answer_json(x, a->r.raw_code, a->r.raw_body);
 	} else {
-		x->reason = arena_str(a->r.arena, s.message);
+		/* A message may quote much of a body. */
+		x->reason = arena_str(a->r.arena, str_slice(s.message, 0, REASON_MAX));
 		result = exchange_answer_status(x, &s, false, 0);
 	}
 	exchange_admit_stop(x);

@@ -255,11 +255,13 @@ static void test_reads_do_not_concern_it(void)
 
 static void test_a_refusal(void)
 {
+	int64_t denied = metric_value(METRIC_REQUESTS_DENIED);
 	struct fake_stream *f;
 
 	begin();
 	plugin.result = ADMISSION_DENY;
 	f = fake_request("DELETE", NODE, TOM "Accept: application/json\n");
+	int_is(metric_value(METRIC_REQUESTS_DENIED), denied + 1);
 	cstr_is(exchange_of(f)->decision, "admission");
 	str_is(exchange_of(f)->reason, STR("nodes \"n1\" is forbidden: no"));
 	ok(!fake_has_field(f, "X-Content-Type-Options"));
@@ -274,6 +276,7 @@ static void test_a_refusal(void)
 	f = fake_request("DELETE", NODE, TOM);
 	str_is(fake_field(f, "Content-Type"), STR("application/json"));
 	str_is(strbuf_str(&f->body), STR("{\"code\":422}"));
+	int_is(metric_value(METRIC_REQUESTS_DENIED), denied + 2);
 	finish_refused(f, 422);
 	end();
 }
