@@ -153,14 +153,15 @@ static const char *type_name(const json_t *v)
 static enum admission_result wrong_type(struct admission_request *r,
 					const struct admission_body *b, const char *member)
 {
+	static const char of_member[] = "json: cannot unmarshal %s into Go struct field .%s of "
+					"type string";
+	static const char of_apply[] = "error unmarshaling JSON: while decoding JSON: json: cannot "
+				       "unmarshal %s into Go value of type map[string]interface {}";
+	static const char of_object[] = "json: cannot unmarshal %s into Go value of type struct { "
+					"APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; "
+					"Kind string \"json:\\\"kind,omitempty\\\"\" }";
 	json_t *v = member ? json_object_get(b->raw, member) : b->raw;
-	const char *format = member ? "json: cannot unmarshal %s into Go struct field .%s of type "
-				      "string" :
-		b->media == BODY_APPLY ? "error unmarshaling JSON: while decoding JSON: json: "
-				"cannot unmarshal %s into Go value of type map[string]interface {}" :
-		"json: cannot unmarshal %s into Go value of type struct { APIVersion string "
-		"\"json:\\\"apiVersion,omitempty\\\"\"; Kind string "
-		"\"json:\\\"kind,omitempty\\\"\" }";
+	const char *format = member ? of_member : b->media == BODY_APPLY ? of_apply : of_object;
 
 	return unrecognized(r, b, JSON_ERROR,
 			    arena_printf(r->arena, format, type_name(v), member).p);

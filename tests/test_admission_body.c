@@ -195,8 +195,8 @@ static void test_json(void)
 		{ NODES, "", 400, JSON_ERROR "unexpected end of JSON input (<empty>)" },
 		{ NODES, "{\"metadata\":{\"name\":\"a\"}} {}", 400, NULL },
 		{ NODES, "\xef\xbb\xbf{}", 400, NULL },
-		{ NODES, "[]", 400, JSON_ERROR "json: cannot unmarshal array into Go value of type struct "
-		  "{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string "
+		{ NODES, "[]", 400, JSON_ERROR "json: cannot unmarshal array into Go value of type "
+		  "struct { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string "
 		  "\"json:\\\"kind,omitempty\\\"\" } (5b5d)" },
 		{ NODES, "{\"apiVersion\":\"a/b/c\"}", 400, UNKNOWN("Node")
 		  "unexpected GroupVersion string: a/b/c ({\"apiVersion\":\"a/b/c\"})" },
@@ -371,8 +371,8 @@ static void test_patches(void)
 	};
 
 	static const struct text_row apply[] = {
-		{ NODES "/a", "x", 400, "error decoding YAML: error unmarshaling JSON: while decoding "
-		  "JSON: json: cannot unmarshal string into Go value of type "
+		{ NODES "/a", "x", 400, "error decoding YAML: error unmarshaling JSON: while "
+		  "decoding JSON: json: cannot unmarshal string into Go value of type "
 		  "map[string]interface {}" },
 		{ NODES "/a", "{}", 400, "invalid object type: /, Kind=" },
 		{ NODES "/a", "{apiVersion: v2, kind: Node}", 400,

@@ -119,8 +119,9 @@ static void test_put(void)
 		  "u1", "5", "{\"metadata\":{\"uid\":\"u1\",\"name\":\"a\","
 		  "\"resourceVersion\":\"5\"}}", false },
 		{ "PUT", NODES, JSON, "{\"metadata\":{\"name\":\"a\"}}", "", "", NULL, false },
-		{ "PUT", NODES, "application/yaml", "\xef\xbb\xbfkind: Node\nmetadata:\n  name: a\n",
-		  "", "5", "{\"kind\":\"Node\",\"metadata\":{\"resourceVersion\":\"5\","
+		{ "PUT", NODES, "application/yaml",
+		  "\xef\xbb\xbfkind: Node\nmetadata:\n  name: a\n", "", "5",
+		  "{\"kind\":\"Node\",\"metadata\":{\"resourceVersion\":\"5\","
 		  "\"name\":\"a\"}}", true },
 		{ "PUT", NODES, "application/yaml", "metadata: {name: a}\nx: 1.50\n---\nb: c\n",
 		  "", "5", "{\"metadata\":{\"resourceVersion\":\"5\",\"name\":\"a\"},\"x\":1.5}",
@@ -477,8 +478,8 @@ static void test_apply(void)
 		{ NODES, TYPE "metadata:\n  name: a\n  resourceVersion: '4'\n", own, false },
 		/* No object has this version: it creates, or fails when one came meanwhile. */
 		{ "/api/v1/nodes/b", TYPE "metadata:\n  name: b\n", creating, true },
-		{ "/api/v1/nodes/b", TYPE "metadata:\n  resourceVersion: '9'\n  name: b\n", creating,
-		  true },
+		{ "/api/v1/nodes/b", TYPE "metadata:\n  resourceVersion: '9'\n  name: b\n",
+		  creating, true },
 	};
 
 	ask_new = true;
