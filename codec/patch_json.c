@@ -74,17 +74,14 @@ static int array_index(struct editor *e, size_t end, size_t *out)
 	return 0;
 }
 
-/* The member or element that the token names; NULL also for members that are null. */
-static json_t *child(struct editor *e, json_t *v)
+/* What the token names, borrowed; NULL for a missing member, and with an error for an element. */
+static json_t *look_up(struct editor *e, json_t *in)
 {
-	json_t *found = NULL;
 	size_t at;
 
-	if (json_is_object(v))
-		found = json_object_get(v, token(e));
-	else if (json_is_array(v) && !array_index(e, json_array_size(v), &at))
-		found = json_array_get(v, at);
-	return json_is_null(found) ? NULL : found;
+	if (json_is_object(in))
+		return json_object_get(in, token(e));
+	return array_index(e, json_array_size(in), &at) ? NULL : json_array_get(in, at);
 }
 
 /* The container of what the pointer names, with e->token set; NULL: an error was noted. */
@@ -103,7 +100,7 @@ static json_t *container(struct editor *e, struct str pointer)
 	rest = str_skip(pointer, 1);
 	while (str_next(&rest, '/', &piece)) {
 		if (e->depth++)
-			v = child(e, v);
+			v = look_up(e, v);
 		if (!json_is_object(v) && !json_is_array(v))
 			return fail(e);
 		set_token(&e->token, piece);
@@ -174,16 +171,6 @@ static void take_out(struct editor *e, json_t *from)
 	} else if (!array_index(e, json_array_size(from), &at) && array_step(e, from, at)) {
 		json_array_remove(from, at);
 	}
-}
-
-/* What the token names, borrowed; NULL for a missing member, and with an error for an element. */
-static json_t *look_up(struct editor *e, json_t *in)
-{
-	size_t at;
-
-	if (json_is_object(in))
-		return json_object_get(in, token(e));
-	return array_index(e, json_array_size(in), &at) ? NULL : json_array_get(in, at);
 }
 
 /* The members that an operation must have are there only as strings: see check_operation(). */
