@@ -34,6 +34,8 @@ struct options {
 	char *tls_min_version;
 	struct option_list tls_cipher_suites;
 	char *health_bind_address;
+	int64_t http2_max_streams;	/* of one connection; 0: H2_MAX_STREAMS */
+	bool disable_http2;
 	int64_t workers;		/* options_validate turns 0 into the processors */
 	int64_t request_timeout_ms;
 	/* authentication */

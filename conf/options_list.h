@@ -29,6 +29,10 @@ OPTION(SERVING, "tls-min-version", STRING, tls_min_version, NULL, "version",
 OPTION(SERVING, "tls-cipher-suites", STRINGS, tls_cipher_suites, NULL, "names",
        "The cipher suites for TLS 1.2, comma separated IANA names. Without it kube-apiserver's "
        "default set. The suites of TLS 1.3 are always offered.")
+OPTION(SERVING, "http2-max-streams-per-connection", INT, http2_max_streams, "0", "int",
+       "How many requests an HTTP/2 connection may have open at once; 0 means 100.")
+OPTION(SERVING, "disable-http2-serving", BOOL, disable_http2, "false", "bool",
+       "Offer HTTP/1.1 only.")
 OPTION(SERVING, "health-bind-address", STRING, health_bind_address, NULL, "ip:port",
        "A loopback address and port on which /livez, /readyz and /healthz are answered over plain "
        "HTTP, for probes. Off by default.")
@@ -122,8 +126,6 @@ IGNORED("advertise-address", IP)
 IGNORED("external-hostname", STRING)
 IGNORED("cert-dir", STRING)
 IGNORED("tls-curve-preferences", STRINGS)
-IGNORED("http2-max-streams-per-connection", INT)
-IGNORED("disable-http2-serving", BOOL)
 IGNORED("permit-port-sharing", BOOL)
 IGNORED("permit-address-sharing", BOOL)
 IGNORED("strict-transport-security-directives", STRINGS)

@@ -20,6 +20,7 @@
 	FIELD(CONTENT_ENCODING, "Content-Encoding") \
 	FIELD(CONTENT_LENGTH, "Content-Length") \
 	FIELD(CONTENT_TYPE, "Content-Type") \
+	FIELD(COOKIE, "Cookie") \
 	FIELD(DATE, "Date") \
 	FIELD(EXPECT, "Expect") \
 	FIELD(HOST, "Host") \

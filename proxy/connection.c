@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "http/h1.h"
+#include "http/h2.h"
 #include "obs/log.h"
 #include "obs/metrics.h"
 
@@ -19,9 +20,15 @@ struct connection {
 	unsigned magic;
 	struct list node;		/* worker's connections */
 	struct worker *worker;		/* borrowed */
-	struct stream *stream;		/* owned until the h1 server takes it over */
-	struct h1_server *h1;		/* owns itself; NULL during the handshake */
-	struct h1_server_settings settings;
+	struct stream *stream;		/* owned until the h1 or h2 server takes it over */
+	/* One of them after the handshake; they own themselves. */
+	struct h1_server *h1;
+	struct h2_server *h2;
+	union {
+		struct h1_server_settings h1_settings;
+		struct h2_server_settings h2_settings;
+	};
+	http_accept_fn *accept;
 	bool authenticated;
 };
 
@@ -40,7 +47,7 @@ static void connection_gone(struct connection *c)
 {
 	struct server *s = c->worker->server;
 
-	if (!c->h1)
+	if (!c->h1 && !c->h2)
 		count(&s->handshakes, -1);
 	if (!c->authenticated)
 		count(&s->unauthenticated, -1);
@@ -60,16 +67,47 @@ static void on_h1_gone(void *arg, struct h1_server *h1)
 	connection_gone(c);
 }
 
+static void on_h2_gone(void *arg, struct h2_server *h2)
+{
+	struct connection *c = h2_server_user(h2);
+
+	(void)arg;
+	CHECK_MAGIC(c, CONNECTION_MAGIC);
+	connection_gone(c);
+}
+
+static void serve_h1(struct connection *c)
+{
+	c->h1_settings = (struct h1_server_settings){
+		.accept = c->accept, .arg = c->worker, .on_gone = on_h1_gone,
+	};
+	c->h1 = h1_server_new(c->worker->loop, c->stream, &c->h1_settings);
+	h1_server_set_user(c->h1, c);
+	h1_server_connection(c->h1)->owner = c;
+}
+
+static void serve_h2(struct connection *c)
+{
+	c->h2_settings = (struct h2_server_settings){
+		.accept = c->accept, .arg = c->worker, .on_gone = on_h2_gone,
+		.max_streams = (uint32_t)c->worker->server->options->http2_max_streams,
+	};
+	c->h2 = h2_server_new(c->worker->loop, c->stream, &c->h2_settings);
+	h2_server_set_user(c->h2, c);
+	h2_server_connection(c->h2)->owner = c;
+}
+
 static void on_open(void *user)
 {
 	struct connection *c = user;
 
 	CHECK_MAGIC(c, CONNECTION_MAGIC);
 	count(&c->worker->server->handshakes, -1);
-	c->h1 = h1_server_new(c->worker->loop, c->stream, &c->settings);
+	if (str_eq(stream_alpn(c->stream), STR("h2")))
+		serve_h2(c);
+	else
+		serve_h1(c);
 	c->stream = NULL;
-	h1_server_set_user(c->h1, c);
-	h1_server_connection(c->h1)->owner = c;
 }
 
 static void on_handshake_failed(void *user, int err)
@@ -118,9 +156,7 @@ void connection_accept(struct worker *w, int fd, const struct address *peer, boo
 	c = xcalloc(1, sizeof(*c));
 	c->magic = CONNECTION_MAGIC;
 	c->worker = w;
-	c->settings = (struct h1_server_settings){
-		.accept = accept, .arg = w, .on_gone = on_h1_gone,
-	};
+	c->accept = accept;
 	list_add_tail(&w->connections, &c->node);
 	count(&s->connections, 1);
 	count(&s->handshakes, 1);
@@ -153,6 +189,8 @@ void connections_abort(struct worker *w)
 			/* In good order if idle: its last answer may still be on its way. */
 			h1_server_drain(c->h1);
 			h1_server_abort(c->h1, ERR_CANCELED);
+		} else if (c->h2) {
+			h2_server_abort(c->h2, ERR_CANCELED);
 		} else {
 			stream_close(c->stream);
 			connection_gone(c);

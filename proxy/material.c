@@ -118,6 +118,7 @@ struct tls_server_context *material_server_context(const struct options *o, stru
 		.sni_count = n,
 		.client_ca_pem = read_cas(o->client_ca_file, "client-ca-file", p),
 		.min_version = TLS1_2_VERSION,
+		.offer_h2 = !o->disable_http2,
 	};
 	struct tls_pair *pairs = read_sni(o, values, p);
 	char *ciphers = cipher_list(o), *reason = NULL;
