@@ -68,12 +68,20 @@ static json_t *head_json(const struct call *c)
 	return out;
 }
 
+/* Probes and the like of the proxy itself come at any time and are not what a test asks about. */
+static bool is_the_proxys_own(const struct call *c)
+{
+	const struct str *agent = http_field_get(&c->request.headers, HTTP_USER_AGENT);
+
+	return agent && str_eq(*agent, STR("kube-authproxy"));
+}
+
 void control_note_head(struct call *c)
 {
 	json_t *head;
 	char *text;
 
-	if (!c->server->options.test_control)
+	if (!c->server->options.test_control || is_the_proxys_own(c))
 		return;
 	head = head_json(c);
 	text = json_dumps(head, JSON_COMPACT);
