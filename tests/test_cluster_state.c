@@ -218,9 +218,10 @@ static void test_changes_are_coalesced(void)
 	builds = metric_value(METRIC_POLICY_BUILDS);
 	event("clusterrolebindings", "ADDED", BINDING("c", "eve"));
 	event("clusterrolebindings", "ADDED", BINDING("d", "joe"));
-	event("clusterroles", "MODIFIED", ROLE("readers"));
 	fake_proxy_pass(POLICY_PAUSE_MIN_MS - 1);
 	ok(!may_read("eve"));
+	/* Another change does not put it off. */
+	event("clusterroles", "MODIFIED", ROLE("readers"));
 	fake_proxy_pass(1);
 	ok(may_read("tom") && may_read("eve") && may_read("joe"));
 	int_is(metric_value(METRIC_POLICY_BUILDS) - builds, 1);
@@ -315,10 +316,12 @@ static void test_free_with_a_change_pending(void)
 static void test_reload_without_manifests(void)
 {
 	int64_t reloads = metric_value(METRIC_RELOADS);
+	int64_t failures = metric_value(METRIC_RELOAD_FAILURES);
 
 	start_synced();
 	cluster_state_reload(state);
 	int_is(metric_value(METRIC_RELOADS), reloads);
+	int_is(metric_value(METRIC_RELOAD_FAILURES), failures);
 	ok(may_read("tom"));
 	stop();
 }
