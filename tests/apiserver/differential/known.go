@@ -115,7 +115,8 @@ var differences = []*known{
 	{name: "apply to a status", mode: "none",
 		why: "a node may patch a status, but not create one: 403",
 		matches: func(t *testCase, _, proxied *answer) bool {
-			return t.applies() && proxied.status == 403 &&
+			return t.applies() && strings.HasPrefix(t.group, "node-") &&
+				strings.HasSuffix(t.path(), "/status") && proxied.status == 403 &&
 				strings.Contains(string(proxied.body), "an apply may create the object")
 		}},
 	{name: "version of a dry run",
