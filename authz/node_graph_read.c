@@ -176,7 +176,13 @@ static const struct source persistent_sources[] = {
 	{ PVSOURCE_CSI, 0 },
 };
 
-/* Which fields a message has; their numbers are below 64. */
+/* Numbers of sources are below 64. */
+static uint64_t presence_of(uint32_t number)
+{
+	return number < 64 ? FIELD(number) : 0;
+}
+
+/* Which fields a message has. */
 static int read_presence(const struct object_field *field, uint64_t *present)
 {
 	struct object_cursor c;
@@ -186,7 +192,7 @@ static int read_presence(const struct object_field *field, uint64_t *present)
 	*present = 0;
 	object_enter(field, &c);
 	while ((rc = object_next(&c, &f)) > 0)
-		*present |= f.number < 64 ? 1ull << f.number : 0;
+		*present |= presence_of(f.number);
 	return rc;
 }
 
@@ -269,27 +275,61 @@ static int read_first(struct node_draft *d, enum node_object kind, struct source
 	return add_source(d, kind, first.reference, f);
 }
 
+/* What of a volume's sources counts. */
+struct chosen {
+	struct source secret, config_map, claim;
+};
+
+static struct chosen choose(uint64_t present)
+{
+	return (struct chosen){
+		.secret = FIRST_PRESENT(secret_sources, present),
+		.config_map = FIRST_PRESENT(config_map_sources, present),
+		.claim = FIRST_PRESENT(claim_sources, present),
+	};
+}
+
+static int read_chosen(struct node_draft *d, const struct chosen *which,
+		       const struct object_field *f)
+{
+	int rc = read_first(d, NODE_SECRET, which->secret, f);
+
+	if (rc == 0)
+		rc = read_first(d, NODE_CONFIG_MAP, which->config_map, f);
+	if (rc == 0 && which->claim.number != VOLUMESOURCE_EPHEMERAL)
+		rc = read_first(d, NODE_CLAIM, which->claim, f);
+	return rc;
+}
+
+/* A source of its own kind is all that a volume that was validated has. */
 static int read_volume_source(struct node_draft *d, const struct object_field *field,
 			      bool *is_ephemeral)
 {
-	struct source secret, config_map, claim;
+	struct object_field f, other;
 	struct object_cursor c;
-	struct object_field f;
+	struct chosen which;
 	uint64_t present;
-	int rc = read_presence(field, &present);
+	int rc;
 
-	secret = FIRST_PRESENT(secret_sources, present);
-	config_map = FIRST_PRESENT(config_map_sources, present);
-	claim = FIRST_PRESENT(claim_sources, present);
-	*is_ephemeral = claim.number == VOLUMESOURCE_EPHEMERAL;
-	if (rc < 0 || (!secret.number && !config_map.number && !claim.number))
+	object_enter(field, &c);
+	rc = object_next(&c, &f);
+	if (rc <= 0)
+		return rc;
+	rc = object_next(&c, &other);
+	if (rc == 0) {
+		which = choose(presence_of(f.number));
+		*is_ephemeral = which.claim.number == VOLUMESOURCE_EPHEMERAL;
+		return read_chosen(d, &which, &f);
+	}
+	rc = read_presence(field, &present);
+	which = choose(present);
+	*is_ephemeral = which.claim.number == VOLUMESOURCE_EPHEMERAL;
+	if (rc < 0)
 		return rc;
 	object_enter(field, &c);
 	while ((rc = object_next(&c, &f)) > 0) {
-		if ((rc = read_first(d, NODE_SECRET, secret, &f)) < 0 ||
-		    (rc = read_first(d, NODE_CONFIG_MAP, config_map, &f)) < 0)
-			return rc;
-		if (!*is_ephemeral && (rc = read_first(d, NODE_CLAIM, claim, &f)) < 0)
+		rc = read_chosen(d, &which, &f);
+		if (rc < 0)
 			return rc;
 	}
 	return rc;
