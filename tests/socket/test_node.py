@@ -376,12 +376,12 @@ def test_other_changes_do_not_end_the_wait(stack):
 @in_time
 def test_one_node_cannot_fill_the_list(stack):
     p = proxy(stack, LONG, "--workers=1", name="bounded")
-    held = []
+    held = [stack.connect(p, "n001") for _ in range(256)]
+    for raw in held:        # handshakes may take longer than the wait
+        equal(raw.request("/api/v1/nodes/n001").status, 200)
     before = metric(stack, p, "node_waits_total")
-    for n in range(256):
-        raw = stack.connect(p, "n001")
+    for raw in held:
         raw.send("GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % (SECRET % "s10"))
-        held.append(raw)
     wait_for(lambda: metric(stack, p, "node_waits_total") == before + 256, "all to be held")
     equal(metric(stack, p, "node_waiting"), 256)
     start = time.monotonic()
