@@ -274,6 +274,9 @@ static void upstream_on_head(void *user, struct http_message *m, bool end)
 			conflict_is_read(x, true);
 		return;
 	}
+	/* A client that reads its answer slowly does not hold the body any more. */
+	if (x->request_sent_whole)
+		exchange_admit_stop(x);
 	x->upstream_head = true;
 	x->head_sent = true;
 	x->status = m->status;

@@ -330,6 +330,29 @@ static void test_a_body_is_collected(void)
 	end();
 }
 
+/* The answer may take its time: what was collected is given back with its head. */
+static void test_a_body_goes_when_it_is_answered(void)
+{
+	struct fake_stream *f, *up;
+
+	begin();
+	plugin.wants_body = plugin.replaces = true;
+	f = put();
+	fake_stream_body(f, "body");
+	fake_stream_end(f, NULL);
+	up = fake_client_give();
+	fake_stream_sent(up, 4);
+	ok(fake.worker->admit_bytes > 0);
+	fake_stream_head(up, 200, NULL, false);
+	int_is(fake.worker->admit_bytes, 0);
+	fake_stream_sent(up, up->body.n - up->sent);
+	fake_stream_body(up, "answer");
+	fake_stream_end(up, NULL);
+	fake_request_done(f);
+	fake_stream_free(up);
+	end();
+}
+
 /* It was on its way before it was asked for, whole or in part; and an empty one is one. */
 static void test_an_early_body(void)
 {
@@ -951,6 +974,7 @@ int main(void)
 	static const struct tap_test tests[] = {
 		TAP(test_reads_do_not_concern_it), TAP(test_a_refusal),
 		TAP(test_a_body_streams_past), TAP(test_a_body_is_collected),
+		TAP(test_a_body_goes_when_it_is_answered),
 		TAP(test_an_early_body), TAP(test_expect_continue),
 		TAP(test_a_large_body_goes_by_credit), TAP(test_an_early_answer),
 		TAP(test_too_large_a_body), TAP(test_the_client_goes),
