@@ -48,6 +48,7 @@ void node_graph_relist_commit(struct node_graph *g, enum node_source s);
 void node_graph_relist_abandon(struct node_graph *g, enum node_source s);
 /* Gives back what no reader can see any more; to be called once per turn of the writer's loop. */
 void node_graph_reclaim(struct node_graph *g);
+/* Objects that are kept: what has no node (a volume: no claim) is related to nobody and is not. */
 size_t node_graph_count(const struct node_graph *g, enum node_source s);
 /* Bytes allocated now, for the metric and the benchmark. */
 size_t node_graph_bytes(const struct node_graph *g);
