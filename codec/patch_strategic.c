@@ -8,6 +8,9 @@
 
 #include "codec/patch_strategic.h"
 
+/* Copying a member takes as long as this many comparisons. */
+#define COPY_STEPS 16
+
 /* The field of that JSON name, also of the messages that stand inline; *owner is where it is. */
 static const struct schema_field *find_field(const struct schema_message *m, const char *name,
 					     const struct schema_message **owner)
@@ -311,7 +314,8 @@ json_t *patch_object_merge(struct patch_run *run, struct patch_shape shape, json
 
 	if (directive)
 		return apply_directive(run, patch, directive);
-	if (!patch_step(run, json_object_size(object) + json_object_size(patch) + 1))
+	if (!patch_step(run, COPY_STEPS *
+			     (json_object_size(object) + json_object_size(patch) + 1)))
 		return NULL;
 	out = json_copy(object);
 	todo = json_copy(patch);
