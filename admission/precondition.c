@@ -310,16 +310,20 @@ static bool list_has(json_t *list, struct str s)
 	return false;
 }
 
-/* Would a strategic patch mean something else, or nothing, with metadata added to it? */
+/*
+ * Does what a strategic patch states stand? Members are visited in any order, so a directive may
+ * undo it; and with metadata added it must not mean something else, or nothing.
+ */
 static bool can_be_bound(json_t *patch, const struct claim c[2])
 {
 	json_t *retained = json_object_get(patch, "$retainKeys");
 	json_t *inner = json_object_get(patch, "metadata");
 
-	if (is_directed(patch, metadata[0]) || (retained && !list_has(retained, metadata[0])))
+	if (is_directed(patch, metadata[0]) ||
+	    (has_to_add(c) && retained && !list_has(retained, metadata[0])))
 		return false;
 	for (size_t i = 0; i < 2; i++)
-		if (is_to_add(&c[i]) && is_directed(inner, c[i].name))
+		if (c[i].want.n && is_directed(inner, c[i].name))
 			return false;
 	return true;
 }
@@ -340,11 +344,11 @@ static enum admission_result finish_merge(struct admission_request *r, bool is_s
 
 	init_claims(r, c);
 	state(c, json_object_get(patch, "metadata"), false);
-	if (disagrees(c) || !has_to_add(c))
-		return ADMISSION_ALLOW;
 	if (!json_is_object(patch) || (is_strategic && !can_be_bound(patch, c)))
 		return admission_bad(r, 400, STR("this patch cannot be bound to the object that it "
 						 "was judged on"));
+	if (disagrees(c) || !has_to_add(c))
+		return ADMISSION_ALLOW;
 	add_to_json(r, c, metadata, 1);
 	if (is_strategic && tree_at(patch, "metadata.$retainKeys"))
 		retain(r, c);
@@ -352,10 +356,19 @@ static enum admission_result finish_merge(struct admission_request *r, bool is_s
 	return ADMISSION_ALLOW;
 }
 
+/* What stands before the first slash is dropped, whatever it is (spec 22 section 6). */
+static struct str pointer_of(json_t *operation, const char *name)
+{
+	struct str s = tree_text(operation, name);
+	ptrdiff_t at = str_find(s, '/', 0);
+
+	return at < 0 ? STR_NULL : str_skip(s, (size_t)at);
+}
+
 /* Does an operation write this pointer or an ancestor of it, but "test"? */
 static bool writes(json_t *operation, struct str pointer)
 {
-	struct str paths[] = { tree_text(operation, "path"), tree_text(operation, "from") };
+	struct str paths[] = { pointer_of(operation, "path"), pointer_of(operation, "from") };
 	size_t n = str_eq(tree_text(operation, "op"), STR("move")) ? 2 : 1;
 
 	if (str_eq(tree_text(operation, "op"), STR("test")))

@@ -220,6 +220,22 @@ static void test_json_patch(void)
 		check_row(&rows[i]);
 }
 
+/* Another spelling of the pointer undoes what was stated. */
+static void test_json_patch_spellings(void)
+{
+	static const struct row row = {
+		"PATCH", NODES, PATCH_TYPE,
+		"[{\"op\":\"add\",\"path\":\"/metadata/uid\",\"value\":\"u1\"},"
+		"{\"op\":\"remove\",\"path\":\"zz/metadata/uid\"}]", "u1", "",
+		"[{\"op\":\"add\",\"path\":\"/metadata/uid\",\"value\":\"u1\"},"
+		"{\"op\":\"remove\",\"path\":\"zz/metadata/uid\"},"
+		"{\"op\":\"add\",\"path\":\"/metadata/uid\",\"value\":\"u1\"}]", false,
+	};
+
+	ask_new = false;
+	check_row(&row);
+}
+
 static void check_refused(const char *type, const char *body, int code, const char *message)
 {
 	struct admission_case c;
@@ -246,6 +262,11 @@ static void test_patches_that_cannot_be_bound(void)
 	check_refused(STRATEGIC, "{\"metadata\":{\"$deleteFromPrimitiveList/uid\":[]}}", 400,
 		      cannot);
 	check_refused(STRATEGIC, "{\"$retainKeys\":[\"spec\"]}", 400, cannot);
+	/* What the patch states itself may be undone. */
+	check_refused(STRATEGIC, "{\"metadata\":{\"uid\":\"u1\",\"resourceVersion\":\"5\"},"
+		      "\"$deleteFromPrimitiveList/metadata\":{\"uid\":null}}", 400, cannot);
+	check_refused(STRATEGIC, "{\"metadata\":{\"uid\":\"u2\","
+		      "\"$deleteFromPrimitiveList/uid\":null}}", 400, cannot);
 	ask_new = true;
 	check_refused(PATCH_TYPE, "[{\"op\":\"copy\",\"from\":\"/metadata/annotations/v\",\"path\":"
 		      "\"/metadata/resourceVersion\"}]", 409,
@@ -623,7 +644,7 @@ int main(void)
 {
 	static const struct tap_test tests[] = {
 		TAP(test_put), TAP(test_yaml_is_converted), TAP(test_merge), TAP(test_json_patch),
-		TAP(test_patches_that_cannot_be_bound), TAP(test_eviction), TAP(test_delete_body),
+		TAP(test_json_patch_spellings), TAP(test_patches_that_cannot_be_bound), TAP(test_eviction), TAP(test_delete_body),
 		TAP(test_delete_query), TAP(test_protobuf), TAP(test_protobuf_tails),
 		TAP(test_apply), TAP(test_apply_refused), TAP(test_vectors), TAP_END
 	};
