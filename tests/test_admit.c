@@ -24,6 +24,7 @@ static struct {
 	bool raw, replaces, again;
 	const char *new_query;
 	int runs;
+	size_t types;			/* Content-Type fields */
 	/* what it saw in its latest run */
 	struct strbuf body;
 	enum admission_lookup_state state;
@@ -125,6 +126,7 @@ static enum admission_result scripted(struct admission_request *r, enum admissio
 
 	(void)op;
 	plugin.runs++;
+	plugin.types = http_headers_count(r->headers, STR("Content-Type"));
 	if (rc != ADMISSION_ALLOW)
 		return rc;
 	if (plugin.result == ADMISSION_DENY)
@@ -330,6 +332,21 @@ static void test_a_body_is_collected(void)
 	end();
 }
 
+/* What the client's Connection field nominates is not there for the upstream, nor for a plugin. */
+static void test_nominated_fields(void)
+{
+	struct fake_stream *f;
+
+	begin();
+	f = fake_request("DELETE", NODE, TOM JSON_TYPE);
+	int_is(plugin.types, 1);
+	finish(f, fake_client_give());
+	f = fake_request("DELETE", NODE, TOM JSON_TYPE "Connection: content-type\n");
+	int_is(plugin.types, 0);
+	finish(f, fake_client_give());
+	end();
+}
+
 /* The answer may take its time: what was collected is given back with its head. */
 static void test_a_body_goes_when_it_is_answered(void)
 {
@@ -460,7 +477,11 @@ static void test_an_early_answer(void)
 	fake_stream_bytes(f, HTTP_WINDOW);
 	fake_stream_end(f, NULL);
 	up = fake_client_give();
-	answer(up, 401);
+	fake_stream_head(up, 401, NULL, false);
+	fake_stream_sent(up, 10);
+	int_is(up->body.n, HTTP_WINDOW + 10);
+	fake_stream_body(up, "answer");
+	fake_stream_end(up, NULL);
 	ok(up->was_reset);
 	int_is(f->head.status, 401);
 	fake_request_done(f);
@@ -974,7 +995,7 @@ int main(void)
 	static const struct tap_test tests[] = {
 		TAP(test_reads_do_not_concern_it), TAP(test_a_refusal),
 		TAP(test_a_body_streams_past), TAP(test_a_body_is_collected),
-		TAP(test_a_body_goes_when_it_is_answered),
+		TAP(test_nominated_fields), TAP(test_a_body_goes_when_it_is_answered),
 		TAP(test_an_early_body), TAP(test_expect_continue),
 		TAP(test_a_large_body_goes_by_credit), TAP(test_an_early_answer),
 		TAP(test_too_large_a_body), TAP(test_the_client_goes),
