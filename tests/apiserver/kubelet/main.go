@@ -196,7 +196,8 @@ func main() {
 	}
 	r.prepare(ctx)
 	for _, step := range []func(context.Context){r.register, r.heartbeat, r.reads, r.podStatus,
-		r.mirror, r.tokens, r.storage, r.signing, r.events, r.ends} {
+		r.mirror, r.tokens, r.storage, r.signing, r.events, r.ends,
+		r.races} {
 		step(ctx)
 	}
 	fmt.Printf("%d passed, %d failed\n", r.passed, r.failed)
