@@ -117,7 +117,8 @@ static bool is_readable(const char *type, struct str body)
 
 /*
  * The body that replaces the client's is readable; it may once more be changed, since stating a uid
- * can make the rules look at what a patch makes (and find that it fails), but not for ever.
+ * can make the rules look at what a patch makes (and find that it fails, or has pointers that are
+ * read in two ways), but not for ever.
  */
 static void check_replaced(size_t request, const char *type, const struct admission_case *c,
 			   unsigned rounds)
@@ -130,7 +131,8 @@ static void check_replaced(size_t request, const char *type, const struct admiss
 		type = "application/json";
 	begin(&again, request, type, body);
 	rc = admission_case_run(&again);
-	CHECK(rc == ADMISSION_ALLOW || again.r.status.code == 422);
+	CHECK(rc == ADMISSION_ALLOW || again.r.status.code == 422 ||
+	      (again.r.status.code == 400 && type && strstr(type, "json-patch")));
 	if (rc == ADMISSION_ALLOW && again.r.body_replaced &&
 	    !str_eq(strbuf_str(&again.r.new_body), body)) {
 		CHECK(rounds > 0);

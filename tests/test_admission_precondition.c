@@ -644,9 +644,10 @@ int main(void)
 {
 	static const struct tap_test tests[] = {
 		TAP(test_put), TAP(test_yaml_is_converted), TAP(test_merge), TAP(test_json_patch),
-		TAP(test_json_patch_spellings), TAP(test_patches_that_cannot_be_bound), TAP(test_eviction), TAP(test_delete_body),
-		TAP(test_delete_query), TAP(test_protobuf), TAP(test_protobuf_tails),
-		TAP(test_apply), TAP(test_apply_refused), TAP(test_vectors), TAP_END
+		TAP(test_json_patch_spellings), TAP(test_patches_that_cannot_be_bound),
+		TAP(test_eviction), TAP(test_delete_body), TAP(test_delete_query),
+		TAP(test_protobuf), TAP(test_protobuf_tails), TAP(test_apply),
+		TAP(test_apply_refused), TAP(test_vectors), TAP_END
 	};
 
 	return tap_main(tests);
