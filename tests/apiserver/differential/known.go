@@ -178,7 +178,7 @@ var differences = []*known{
 			"the objects of dry runs",
 		matches: func(t *testCase, direct, proxied *answer) bool {
 			return proxied.status == 403 && t.method == "DELETE" &&
-				(strings.HasSuffix(t.path(), "/resourceslices") || strings.HasSuffix(t.path(), "/pods"))
+				strings.HasPrefix(t.group, "node-") && nodeCollection.MatchString(t.path())
 		}},
 	{name: "stricter vectors", why: "the vector allows the answer beside the server's own",
 		matches: func(t *testCase, _, proxied *answer) bool {
@@ -217,13 +217,15 @@ var (
 )
 
 // nodeRestriction is what NodeRestriction says of whose object it is.
-var nodeRestriction = regexp.MustCompile(`is not allowed to modify node|` +
+var nodeRestriction = regexp.MustCompile(`is not allowed to modify (node|labels|taints|ownerReferences)|` +
 	`can only (delete|evict) pods with spec.nodeName|` +
 	`can only update pod status for pods with spec.nodeName|` +
 	`can only access (node lease|CSINode) with the same name|` +
 	`can only access leases in the \\"kube-node-lease\\"|` +
 	`can only delete ResourceSlice with the same NodeName|may only update PVC status|` +
 	`unexpected pod subresource|unexpected operation \\"UPDATE\\", node`)
+
+var nodeCollection = regexp.MustCompile(`/(pods|leases|resourceslices|persistentvolumeclaims)/?$`)
 
 // sameUpTo says whether both messages have the text, and the same before it.
 func sameUpTo(text string, direct, proxied *answer) bool {

@@ -252,10 +252,34 @@ func newNodeSuite(o *options, s *suite, direct *endpoint) *suite {
 	n.reads()
 	n.writes()
 	n.hostile()
+	n.crossed()
 	if err := n.vectors(o.vectors); err != nil {
 		fatal("%v", err)
 	}
 	return s
+}
+
+// crossed sends the bodies of some requests to the targets of others. A body
+// would hide the dry run of a delete, so deletes have none.
+func (n *nodeSuite) crossed() {
+	made := n.cases
+	pick := func() *testCase { return made[n.random.IntN(len(made))] }
+	for range 6000 {
+		body, target := pick(), pick()
+		for !mutates(body.method) || len(body.body) > 1<<16 {
+			body = pick()
+		}
+		t := testCase{group: "node-crossed", cred: nodeCredential("n002"), method: pick().method,
+			target: target.target, headers: body.headers, body: body.body, strict: true,
+			note: body.method + " " + body.note}
+		if n.random.IntN(100) < 40 {
+			t.cred = nodeCredential("vectors")
+		}
+		if t.method == "DELETE" || !mutates(t.method) {
+			t.body, t.headers = "", nil
+		}
+		n.add(t)
+	}
 }
 
 // awaitNodes waits until a server relates the last objects to their node.
