@@ -206,16 +206,16 @@ func changeWatched(c *client, direct *endpoint) error {
 	return nil
 }
 
-// settle gives the direct server's own watch cache the objects that a watch
-// with resourceVersion=0 takes from it: such a list shows them.
-func settle(c *client, servers ...*endpoint) error {
+// settle waits until the watch caches of both servers have the objects that a
+// watch with resourceVersion=0 takes from there: such a list shows them.
+func (s *watchSet) settle(c *client, servers ...*endpoint) error {
 	deadline := time.Now().Add(answerTimeout)
 	for _, e := range servers {
 		t := &testCase{cred: certificate("admin"), method: "GET",
-			target: watched + "?resourceVersion=0"}
+			target: s.list + "?resourceVersion=0"}
 		for {
 			a := c.send(e, t)
-			if a.status == 200 && strings.Count(string(a.body), `"mark":"initial"`) == 3 {
+			if a.status == 200 && strings.Count(string(a.body), s.initial) == s.count {
 				break
 			}
 			if time.Now().After(deadline) {
@@ -227,12 +227,29 @@ func settle(c *client, servers ...*endpoint) error {
 	return nil
 }
 
+// A watchSet is a series of writes with the watches that see them.
+type watchSet struct {
+	watches         []*watch
+	prepare, change func(*client, *endpoint) error
+	// list shows initial, a text, count times when all is prepared.
+	list, initial string
+	count         int
+}
+
+func configMapWatches() *watchSet {
+	return &watchSet{allWatches(), prepareWatched, changeWatched, watched, `"mark":"initial"`, 3}
+}
+
 // wholeWatches runs them all at once over one series of writes.
 func wholeWatches(o *options, direct, proxied *endpoint, _ *x509.CertPool) (names []string,
 	results []result) {
+	set := configMapWatches()
+	if o.nodes != "" {
+		set = nodeWatches()
+	}
 	pattern := regexp.MustCompile(o.only)
 	var runs []*watchRun
-	for _, w := range allWatches() {
+	for _, w := range set.watches {
 		if pattern.MatchString(w.id()) {
 			runs = append(runs, &watchRun{watch: w})
 		}
@@ -242,22 +259,25 @@ func wholeWatches(o *options, direct, proxied *endpoint, _ *x509.CertPool) (name
 	}
 	c := newClient(filepath.Join(o.pki, "clients"), false)
 	defer c.close()
-	err := prepareWatched(c, direct)
+	err := set.prepare(c, direct)
 	if err == nil {
-		err = settle(c, direct, proxied)
+		err = set.settle(c, direct, proxied)
 	}
 	if err == nil {
 		done := openWatches(o, runs, direct, proxied)
-		err = changeWatched(c, direct)
+		err = set.change(c, direct)
 		done.Wait()
 	}
+	events := 0
 	for _, r := range runs {
+		events += len(r.direct)
 		one := r.result()
 		if err != nil {
 			one.lines = append(one.lines, err.Error())
 		}
 		names, results = append(names, r.watch.id()), append(results, one)
 	}
+	fmt.Printf("# %d events of %d watches compared\n", events, len(runs))
 	return names, results
 }
 
