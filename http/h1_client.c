@@ -48,6 +48,8 @@ struct h1_client {
 	bool is_held;			/* by the user, from open to release() */
 	bool is_over;			/* no callback comes any more */
 	bool head_sent, send_ended, is_chunked, is_head;
+	bool may_tunnel;		/* the request asked for it */
+	bool is_tunnel;			/* 101 has come: no framing any more */
 	bool got_bytes;			/* of an answer */
 	bool may_reuse;
 	bool write_failed;		/* the answer may still be there to be read */
@@ -137,6 +139,16 @@ static void break_off(struct h1_client *c, int err, bool abruptly)
 	c->s.handler->on_closed(c->s.user, err);
 }
 
+/* One direction of a tunnel is over, and so are both (spec 08 section 4). */
+static void end_tunnel(struct h1_client *c)
+{
+	drop_stream(c, ERR_CLOSED, false);
+	if (!c->is_held || c->is_over)
+		return;
+	c->is_over = true;
+	c->s.handler->on_end(c->s.user, NULL);
+}
+
 /* ---- output ---- */
 
 static void flush(struct h1_client *c)
@@ -162,6 +174,8 @@ static void flush(struct h1_client *c)
 	}
 	if (sent && c->is_held && !c->is_over)
 		c->s.handler->on_sent(c->s.user, sent);
+	if (c->stream && c->is_tunnel && c->send_ended && h1_out_is_empty(&c->out))
+		end_tunnel(c);
 }
 
 static void on_flush_task(struct loop_task *t)
@@ -200,13 +214,30 @@ static void complete(struct h1_client *c)
 		       !c->write_failed;
 }
 
+/* 101, which must have been asked for, by a request that is out. */
+static void begin_tunnel(struct h1_client *c, struct http_message *m)
+{
+	const struct str *protocol = http_field_get(&m->headers, HTTP_UPGRADE);
+
+	if (!c->may_tunnel || !c->send_ended || !h1_out_is_empty(&c->out) || !protocol ||
+	    !protocol->n) {
+		break_off(c, ERR_UNSUPPORTED, true);
+		return;
+	}
+	m->upgrade = *protocol;
+	c->is_tunnel = true;
+	c->is_chunked = c->send_ended = false;
+	c->left = -1;
+	c->s.handler->on_head(c->s.user, m, false);
+}
+
 static void on_response(struct h1_client *c)
 {
 	struct http_message *m = &c->reader.message;
 	bool end = !m->has_body;
 
-	if (m->status == 101) {		/* nobody asked for it */
-		break_off(c, ERR_UNSUPPORTED, true);
+	if (m->status == 101) {
+		begin_tunnel(c, m);
 		return;
 	}
 	if (m->status < 200) {
@@ -222,7 +253,7 @@ static void on_response(struct h1_client *c)
 		return;
 	}
 	/* Without a length the body ends with the connection, and so does this. */
-	c->may_reuse = keeps_alive(m);
+	c->may_reuse = keeps_alive(m) && !c->may_tunnel;
 	if (end)
 		complete(c);
 	c->s.handler->on_head(c->s.user, m, end);
@@ -266,8 +297,13 @@ static void client_input(struct h1_client *c, struct str in)
 		return;
 	}
 	c->got_bytes = true;
-	while (input_step(c, &in))
+	while (!c->is_tunnel && input_step(c, &in))
 		;
+	if (c->is_tunnel && c->stream && !c->is_over && in.n) {
+		c->unconsumed += in.n;
+		c->s.handler->on_body(c->s.user, in.p, in.n);
+		return;
+	}
 	if (!in.n)
 		return;
 	/* More than the response: no later answer of this connection can be trusted. */
@@ -279,6 +315,10 @@ static void client_input(struct h1_client *c, struct str in)
 /* The connection ended while it was read: perhaps that is the end of the body. */
 static void on_read_error(struct h1_client *c, int err)
 {
+	if (c->is_tunnel) {
+		end_tunnel(c);
+		return;
+	}
 	if (c->is_held && !c->is_over && err == ERR_CLOSED) {
 		if (h1_reader_eof(&c->reader)) {
 			drop_stream(c, err, false);
@@ -409,6 +449,10 @@ static void op_send_head(struct http_stream *s, const struct http_message *m, bo
 	if (!is_sendable(m) || !h1_out_add_fields(&c->out, &m->headers)) {
 		fail(c, ERR_SYNTAX);
 		return;
+	}
+	if (m->upgrade.n) {
+		c->may_tunnel = true;
+		h1_out_add_upgrade(&c->out, m->upgrade);
 	}
 	add_framing_fields(c, m, end);
 	schedule_flush(c);
@@ -564,7 +608,7 @@ struct http_stream *h1_client_open(struct h1_client *c)
 	h1_out_fini(&c->out);
 	c->is_held = true;
 	c->is_over = c->head_sent = c->send_ended = c->is_chunked = c->is_head = false;
-	c->got_bytes = c->may_reuse = false;
+	c->got_bytes = c->may_reuse = c->may_tunnel = c->is_tunnel = false;
 	c->informational = 0;
 	c->left = -1;
 	c->unconsumed = 0;

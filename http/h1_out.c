@@ -82,6 +82,13 @@ void h1_out_add_content_length(struct h1_out *o, uint64_t length)
 	h1_out_add_framing(o, "\r\n", 2);
 }
 
+void h1_out_add_upgrade(struct h1_out *o, struct str protocol)
+{
+	h1_out_add_framing(o, "Connection: Upgrade\r\nUpgrade: ", 30);
+	h1_out_add_framing(o, protocol.p, protocol.n);
+	h1_out_add_framing(o, "\r\n", 2);
+}
+
 void h1_out_add_chunk(struct h1_out *o, const void *p, size_t n)
 {
 	char line[24];

@@ -29,6 +29,8 @@ void h1_out_add_body(struct h1_out *o, const void *p, size_t n);
 /* `HTTP/1.<minor> <status> <text>` and the end of the line; a status of three digits. */
 void h1_out_add_status_line(struct h1_out *o, int minor, int status);
 void h1_out_add_content_length(struct h1_out *o, uint64_t length);
+/* `Connection: Upgrade` and the protocol. */
+void h1_out_add_upgrade(struct h1_out *o, struct str protocol);
 /* One chunk. */
 void h1_out_add_chunk(struct h1_out *o, const void *p, size_t n);
 /* Body bytes that count as sent with the next flush. */

@@ -58,6 +58,7 @@ struct h1_server {
 	bool head_sent, send_ended;
 	bool is_head, is_http10, wants_trailers, continue_pending;
 	bool is_chunked, has_no_body, close_after;
+	bool is_tunnel;			/* 101 was sent: no framing any more */
 	size_t head_share;		/* of head_bytes */
 	int64_t left;			/* body bytes owed by Content-Length, -1: not counted */
 	size_t unconsumed;		/* request body bytes in the user's hands */
@@ -282,7 +283,7 @@ static void begin_exchange(struct h1_server *c, struct http_message *m)
 	c->is_http10 = m->is_http10;
 	c->wants_trailers = http_field_has_token(&m->headers, HTTP_TE, STR("trailers"));
 	c->continue_pending = m->expect_continue;
-	c->is_chunked = c->has_no_body = false;
+	c->is_chunked = c->has_no_body = c->is_tunnel = false;
 	c->close_after = m->is_http10 || c->is_draining ||
 		http_field_has_token(&m->headers, HTTP_CONNECTION, STR("close"));
 	c->left = -1;
@@ -367,8 +368,20 @@ static bool account_head(struct h1_server *c, size_t n)
 	return total <= H1_HEADS_MAX;
 }
 
+static void tunnel_input(struct h1_server *c, struct str in)
+{
+	if (!c->is_held || c->is_over || !in.n)
+		return;
+	c->unconsumed += in.n;
+	c->s.handler->on_body(c->s.user, in.p, in.n);
+}
+
 static void server_input(struct h1_server *c, struct str in)
 {
+	if (c->is_tunnel) {
+		tunnel_input(c, in);
+		return;
+	}
 	while (c->reader.phase != H1_COMPLETE && input_step(c, &in))
 		;
 	if (!c->stream)
@@ -387,6 +400,8 @@ static void server_input(struct h1_server *c, struct str in)
 /* How much may be read now; 0 pauses reading. */
 static size_t read_room(const struct h1_server *c)
 {
+	if (c->is_tunnel && c->is_held)		/* what came ahead goes first */
+		return c->is_over || c->ahead.n ? 0 : HTTP_WINDOW - c->unconsumed;
 	switch (c->reader.phase) {
 	case H1_HEAD:
 		return LOOP_SCRATCH_SIZE;
@@ -399,6 +414,15 @@ static size_t read_room(const struct h1_server *c)
 		break;
 	}
 	return 0;
+}
+
+/* Nothing more comes. In a tunnel the user first hears of the end, and what it sent goes out. */
+static void end_input(struct h1_server *c, int err)
+{
+	if (c->is_tunnel && c->is_held && !c->is_over && err == ERR_CLOSED)
+		c->s.handler->on_end(c->s.user, NULL);
+	else
+		close_connection(c, err, false);
 }
 
 static void on_readable(void *user)
@@ -419,7 +443,7 @@ static void on_readable(void *user)
 		if (n == ERR_AGAIN)
 			return;
 		if (n < 0) {
-			close_connection(c, (int)n, false);
+			end_input(c, (int)n);
 			return;
 		}
 		server_input(c, str_make(scratch, (size_t)n));
@@ -447,12 +471,28 @@ static void next_request(struct h1_server *c)
 		set_reading(c, true);
 }
 
+/* A tunnel begins with what the client sent before it knew. */
+static void take_ahead(struct h1_server *c)
+{
+	struct strbuf ahead = c->ahead;
+
+	c->ahead = STRBUF_INIT;
+	tunnel_input(c, strbuf_str(&ahead));
+	strbuf_fini(&ahead);
+	if (c->stream && read_room(c))
+		set_reading(c, true);
+}
+
 /* The user let go of an exchange: close, read the rest of the request off, or go on. */
 static void on_next_task(struct loop_task *t)
 {
 	struct h1_server *c = container_of(t, struct h1_server, next_task);
 
 	CHECK_MAGIC(c, H1_SERVER_MAGIC);
+	if (c->stream && c->is_tunnel && c->is_held) {
+		take_ahead(c);
+		return;
+	}
 	if (!c->stream || c->is_held || c->close_when_sent)
 		return;
 	if (c->close_after || c->is_draining) {
@@ -509,8 +549,28 @@ static bool add_status_line(struct h1_server *c, const struct http_message *m)
 	return h1_out_add_fields(&c->out, &m->headers);
 }
 
+/* The request is complete, or its body would be taken for the tunnel's first bytes. */
+static void begin_tunnel(struct h1_server *c, const struct http_message *m)
+{
+	if (c->is_http10 || c->reader.phase != H1_COMPLETE || !add_status_line(c, m)) {
+		fail(c, ERR_SYNTAX);
+		return;
+	}
+	h1_out_add_upgrade(&c->out, m->upgrade);
+	h1_out_add_framing(&c->out, "\r\n", 2);
+	c->head_sent = c->is_tunnel = c->close_after = true;
+	c->left = -1;
+	stream_keep_unread(c->stream);
+	schedule_flush(c);
+	loop_task_schedule(c->loop, &c->next_task);
+}
+
 static void send_informational(struct h1_server *c, const struct http_message *m)
 {
+	if (m->status == 101) {
+		begin_tunnel(c, m);
+		return;
+	}
 	if (c->is_http10)
 		return;
 	if (m->status == 100)

@@ -18,6 +18,11 @@ struct http_message {
 	bool is_http10;			/* the peer speaks HTTP/1.0: no chunks, no 1xx */
 	bool expect_continue;		/* Expect: 100-continue */
 	bool is_upgrade;		/* Connection: upgrade was asked for (HTTP/1.1 only) */
+	/*
+	 * The protocol of a tunnel: in a request that is sent, what is asked for (the transport
+	 * writes Connection and Upgrade); in a 101, what is switched to.  Empty: no tunnel.
+	 */
+	struct str upgrade;
 };
 
 /* The standard reason phrase ("Not Found"), "" for an unknown status. */

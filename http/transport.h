@@ -10,6 +10,10 @@
  * for the socket.  A relay that calls consume(source, n) on on_sent(sink, n) therefore holds at
  * most HTTP_WINDOW bytes per direction, and a slow sink stops the source's socket being read.
  *
+ * A tunnel: a request whose message names a protocol in `upgrade` may be answered by a 101 that
+ * names one; from then on what both sides send are bytes without any framing, in both roles, and
+ * send_end() closes the connection once all has been written.
+ *
  * Threading: a stream belongs to its connection's loop thread.
  * Ownership: the transport owns the stream; the user holds it from on_request/open until it calls
  * release(), after which the pointer is dead.  reset() may come first; after reset() or on_closed

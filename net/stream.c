@@ -68,6 +68,7 @@ struct stream {
 	signed char err;			/* what the owner was told last */
 	unsigned char state;			/* enum stream_state */
 	bool is_client : 1;
+	bool keeps_unread : 1;			/* an accepted stream's end waits for its data */
 	bool is_reading : 1;
 	bool readable : 1;
 	bool socket_readable : 1;
@@ -493,7 +494,7 @@ static void check_end(struct stream *s)
 		s->sys_errno = socket_error(s);
 		err = ERR_RESET;
 	} else if (s->peer_closed) {
-		err = s->is_client ? peek_end(s) : ERR_CLOSED;
+		err = s->is_client || s->keeps_unread ? peek_end(s) : ERR_CLOSED;
 	}
 	if (err)
 		fail(s, err);
@@ -800,6 +801,11 @@ void stream_set_reading(struct stream *s, bool on)
 }
 
 /* ---- what is known of the stream ---- */
+
+void stream_keep_unread(struct stream *s)
+{
+	s->keeps_unread = true;
+}
 
 void stream_set_handler(struct stream *s, const struct stream_handler *h, void *user)
 {

@@ -81,6 +81,12 @@ ptrdiff_t stream_write(struct stream *s, const void *p, size_t n);
 /* Turns on_readable on or off. While off, a FIN or reset is still reported by on_close. */
 void stream_set_reading(struct stream *s, bool on);
 
+/*
+ * An accepted stream whose peer closed its half counts as gone at once, whatever it sent before;
+ * from now on what it sent is read first, as in tunnels.
+ */
+void stream_keep_unread(struct stream *s);
+
 void stream_set_handler(struct stream *s, const struct stream_handler *h, void *user);
 const struct address *stream_peer(const struct stream *s);
 const struct address *stream_local(const struct stream *s);

@@ -69,6 +69,7 @@ struct exchange {
 	bool upstream_head;		/* the final response head has come */
 	bool upstream_ended;		/* the whole response has come */
 	bool request_sent_whole;	/* send_end was called, or there was no body */
+	bool is_tunnel;			/* 101 was relayed */
 	bool retried;
 	struct snapshot *held;		/* a snapshot kept over a wait */
 };

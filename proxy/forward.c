@@ -34,6 +34,21 @@ static void append_forwarded_for(struct exchange *x, struct http_headers *h)
 }
 
 /*
+ * The protocol of the tunnel that is asked for: one of those that kube-apiserver and kubelets speak,
+ * and nothing else (peers section 2.2).  Of several Upgrade fields the first counts.
+ */
+static struct str tunnel_protocol(const struct http_message *m)
+{
+	const struct str *upgrade = m->is_upgrade ? http_field_get(&m->headers, HTTP_UPGRADE)
+		: NULL;
+
+	if (upgrade && (str_eq_nocase(*upgrade, STR("websocket")) ||
+			str_eq_nocase(*upgrade, STR("SPDY/3.1"))))
+		return *upgrade;
+	return STR_NULL;
+}
+
+/*
  * Turns the request's head into the one for the upstream.  What the client's Connection header
  * nominates goes first, then everything that could be taken for an identity, and ours is stamped
  * last (peers, trap 1).
@@ -42,6 +57,7 @@ static int prepare_request(struct exchange *x, const char **why)
 {
 	struct http_message *m = x->request;
 
+	m->upgrade = tunnel_protocol(m);
 	http_headers_remove_hop_by_hop(&m->headers);
 	authn_strip_credentials(&m->headers);
 	http_field_remove(&m->headers, HTTP_BIT(HTTP_IMPERSONATE));
@@ -49,7 +65,6 @@ static int prepare_request(struct exchange *x, const char **why)
 	append_forwarded_for(x, &m->headers);
 	if (!http_field_has(&m->headers, HTTP_HOST))
 		http_field_add(&m->headers, HTTP_HOST, STR("kube-apiserver"));
-	m->is_upgrade = false;
 	return front_proxy_stamp(&m->headers, &x->user, why);
 }
 
@@ -160,7 +175,7 @@ enum step_result exchange_forward(struct exchange *x)
 	if (!x->prepared && prepare_request(x, &why))
 		return refuse_identity(x, why);
 	x->prepared = true;
-	open_upstream(x, false);
+	open_upstream(x, x->request->upgrade.n);	/* a tunnel begins on a connection of its own */
 	return STEP_DONE;
 }
 
@@ -202,7 +217,8 @@ void exchange_request_end(struct exchange *x)
 	x->request_ended = true;
 	if (exchange_admit_body_end(x))
 		return;
-	if (!x->upstream || x->discard_body || x->upstream_ended || x->request_sent_whole)
+	if (!x->upstream || x->discard_body || x->upstream_ended ||
+	    (x->request_sent_whole && !x->is_tunnel))
 		return;
 	x->request_sent_whole = true;
 	x->upstream->ops->send_end(x->upstream, NULL);
@@ -251,6 +267,15 @@ static void relay_informational(struct exchange *x, struct http_message *m)
 	x->client->ops->send_head(x->client, m, false);
 }
 
+/* From here on both sides send bytes; the first end is the end of both. */
+static void relay_switch(struct exchange *x, struct http_message *m)
+{
+	x->is_tunnel = x->upstream_head = x->head_sent = true;
+	x->status = m->status;
+	http_headers_remove_hop_by_hop(&m->headers);
+	x->client->ops->send_head(x->client, m, false);
+}
+
 static void upstream_finished(struct exchange *x)
 {
 	x->upstream_ended = true;
@@ -264,10 +289,17 @@ static void upstream_on_head(void *user, struct http_message *m, bool end)
 {
 	struct exchange *x = user;
 
+	if (m->status == 101 && x->request->upgrade.n) {
+		relay_switch(x, m);
+		return;
+	}
 	if (m->status < 200) {
 		relay_informational(x, m);
 		return;
 	}
+	/* What the client sent behind it was meant for the tunnel. */
+	if (x->request->upgrade.n && m->status >= 400)
+		x->client->ops->close_after(x->client);
 	if (m->status == 409 && exchange_admit_retries(x)) {
 		x->retracted = true;
 		if (end)

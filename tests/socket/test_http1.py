@@ -234,8 +234,8 @@ def test_forwarded_for(stack):
     equal(values, ["192.0.2.1, 192.0.2.2, 127.0.0.1"])
 
 
-def test_upgrades_are_not_forwarded(stack):
-    for protocol in ("websocket", "SPDY/3.1", "h2c"):
+def test_other_upgrades_are_not_forwarded(stack):
+    for protocol in ("h2c", "SPDY/3", "TLS/1.0", "websocket, SPDY/3.1"):
         r = raw(stack).request(ECHO, headers=["Connection: Upgrade", "Upgrade: " + protocol])
         names = [n.lower() for n, _ in r.json()["headers"]]
         expect("upgrade" not in names and "connection" not in names, names)

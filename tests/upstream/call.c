@@ -145,6 +145,10 @@ static void on_body(void *user, const void *p, size_t n)
 
 	CHECK_MAGIC(c, CALL_MAGIC);
 	c->body_bytes += n;
+	if (c->is_tunnel) {
+		c->stream->ops->send_body(c->stream, p, n);
+		return;
+	}
 	if (control_take_body(c, n))
 		return;
 	if (c->keep_body && c->body.n + n <= UPSTREAM_BODY_MAX)
@@ -162,6 +166,8 @@ static void on_end(void *user, const struct http_headers *trailers)
 	CHECK_MAGIC(c, CALL_MAGIC);
 	if (trailers)
 		c->trailers = trailers->n;
+	if (c->is_tunnel)
+		c->stream->ops->send_end(c->stream, NULL);
 	call_complete(c);
 }
 
@@ -170,6 +176,10 @@ static void on_sent(void *user, size_t n)
 	struct call *c = user;
 
 	CHECK_MAGIC(c, CALL_MAGIC);
+	if (c->is_tunnel) {
+		c->stream->ops->consume(c->stream, n);
+		return;
+	}
 	c->unsent -= n < c->unsent ? n : c->unsent;
 	reply_sent(c);
 	if (!c->closed && c->on_sent)

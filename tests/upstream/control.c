@@ -375,6 +375,23 @@ void control_head(struct call *c)
 	transfer_new(c, sink_fire);
 }
 
+/* Switches to whatever protocol was asked for and echoes; refuses as kube-apiserver otherwise. */
+static void tunnel_call(struct call *c)
+{
+	const struct str *protocol = http_field_get(&c->request.headers, HTTP_UPGRADE);
+	struct http_message m = { .status = 101, .content_length = -1 };
+
+	if (!c->request.is_upgrade || !protocol) {
+		reply_error(c, 400, "BadRequest", "Upgrade request required");
+		return;
+	}
+	c->is_tunnel = c->answered = true;
+	m.upgrade = *protocol;
+	http_headers_init(&m.headers, c->arena);
+	http_headers_add(&m.headers, STR("X-Stream-Protocol-Version"), STR("v4.channel.k8s.io"));
+	c->stream->ops->send_head(c->stream, &m, false);
+}
+
 static const struct {
 	const char *path;
 	void (*run)(struct call *c);
@@ -384,6 +401,7 @@ static const struct {
 	{ "/_test/bookmarks", bookmarks_call }, { "/_test/end-watches", end_watches_call },
 	{ "/_test/compact", compact_call }, { "/_test/disconnect", disconnect_call },
 	{ "/_test/reply", reply_call }, { "/_test/stream", stream_call },
+	{ "/_test/tunnel", tunnel_call },
 };
 
 void control_call(struct call *c)
