@@ -87,6 +87,7 @@ new_ca front
 new_cert serving ca /CN=kube-apiserver serverAuth
 new_cert admin ca /O=system:masters/CN=admin clientAuth
 new_cert jane ca /O=devs/CN=jane clientAuth
+new_cert n001 ca /O=system:nodes/CN=system:node:n001 clientAuth
 new_cert proxy front /CN=front-proxy clientAuth
 new_cert other front /CN=other clientAuth
 start --manifests="$src/tests/data/bootstrap-rbac.yaml"
@@ -269,8 +270,25 @@ has "rules of a subject" "$(as jane /apis/authorization.k8s.io/v1/selfsubjectrul
 	-H 'Content-Type: application/json')" '"apiGroups":["apps"]'
 as admin /apis/rbac.authorization.k8s.io/v1/clusterrolebindings/j -X DELETE >/dev/null
 has "and no more once deleted" "$(as jane /api/v1/pods)" '"code":403'
+has "nodes are nobody to RBAC" "$(as n001 /api/v1/nodes/n001)" '"code":403'
 stop
 has "ends" $ended 0
+
+# And by the Node authorizer.
+start --manifests="$src/tests/data/bootstrap-rbac.yaml" --authorization=node,rbac
+secret=/api/v1/namespaces/default/secrets/s
+send POST /api/v1/namespaces/default/secrets application/json '{"metadata":{"name":"s"}}' >/dev/null
+has "its own node" "$(as n001 /api/v1/nodes/n001)" '"code":404'
+has "a secret no pod uses" "$(as n001 $secret)" \
+	"no relationship found between node 'n001' and this object"
+send POST /api/v1/namespaces/default/pods application/json \
+	'{"metadata":{"name":"p"},"spec":{"nodeName":"n001","containers":[],"volumes":[{"name":"v","secret":{"secretName":"s"}}]}}' >/dev/null
+has "a pod's secret" "$(as n001 $secret)" '"kind":"Secret"'
+as admin "/api/v1/namespaces/default/pods/p?gracePeriodSeconds=0" -X DELETE >/dev/null
+has "and no more without the pod" "$(as n001 $secret)" '"code":403'
+has "others are RBAC's" "$(as jane /api/v1/pods)" '"code":403'
+stop
+has "ends too" $ended 0
 [ -s server.log ] && sed 's/^/# /' server.log
 echo "1..$count"
 exit $((failed > 0))

@@ -118,7 +118,8 @@ static int read_flag(struct server *s, int flag, char *value)
 		o->key_file = value;
 		break;
 	case FLAG_AUTHORIZATION:
-		o->rbac = !strcmp(value, "rbac");
+		o->node = !strcmp(value, "node,rbac");
+		o->rbac = o->node || !strcmp(value, "rbac");
 		return o->rbac || !strcmp(value, "none") ? 0 : -1;
 	case FLAG_MANIFESTS:
 		if (o->manifest_count == array_size(o->manifests))

@@ -8,6 +8,7 @@
 #include "authz/rbac_index.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/rcu.h"
 #include "codec/schema.h"
 #include "proxy/request_info.h"
 #include "tests/upstream/reply.h"
@@ -17,6 +18,7 @@ struct policy {
 	struct server *server;		/* borrowed */
 	struct rbac_store *objects;	/* owned */
 	struct rbac_index *index;	/* owned; NULL: to be built */
+	struct node_graph *graph;	/* owned; NULL without Node */
 };
 
 static const struct {
@@ -25,6 +27,15 @@ static const struct {
 } rbac_kinds[] = {
 	{ "roles", RBAC_ROLE }, { "clusterroles", RBAC_CLUSTER_ROLE },
 	{ "rolebindings", RBAC_ROLE_BINDING }, { "clusterrolebindings", RBAC_CLUSTER_ROLE_BINDING },
+};
+
+static const struct {
+	const char *resource;
+	enum node_source source;
+} node_sources[] = {
+	{ "pods", NODE_SOURCE_PODS }, { "persistentvolumes", NODE_SOURCE_VOLUMES },
+	{ "volumeattachments", NODE_SOURCE_VOLUME_ATTACHMENTS },
+	{ "resourceslices", NODE_SOURCE_RESOURCE_SLICES },
 };
 
 static int rbac_kind_of(const struct kind *k)
@@ -43,11 +54,30 @@ static void apply(struct policy *p, const struct kind *k, enum rbac_kind kind, j
 	rbac_store_apply(p->objects, kind, &c);
 }
 
+/* A change of what the graph is made of. */
+static void apply_to_graph(struct node_graph *g, const struct kind *k, json_t *object, bool gone)
+{
+	struct object_cursor c;
+
+	for (size_t i = 0; i < array_size(node_sources); i++) {
+		if (strcmp(k->resource, node_sources[i].resource))
+			continue;
+		object_cursor_json(&c, schema_message_find(k->message), object);
+		if (gone)
+			node_graph_delete(g, node_sources[i].source, &c);
+		else
+			node_graph_apply(g, node_sources[i].source, &c);
+	}
+	node_graph_reclaim(g);
+}
+
 static void on_change(struct store_watcher *w, const struct store_event *e)
 {
 	struct policy *p = container_of(w, struct policy, watcher);
 	int kind = rbac_kind_of(e->kind);
 
+	if (p->graph)
+		apply_to_graph(p->graph, e->kind, e->object, e->change == STORE_DELETED);
 	if (kind < 0)
 		return;
 	if (e->change == STORE_DELETED)
@@ -60,6 +90,7 @@ static void on_change(struct store_watcher *w, const struct store_event *e)
 	p->index = NULL;
 }
 
+/* The graph begins empty: manifests bring no pods. */
 struct policy *policy_new(struct server *s)
 {
 	struct policy *p = xcalloc(1, sizeof(*p));
@@ -67,6 +98,10 @@ struct policy *policy_new(struct server *s)
 
 	p->server = s;
 	p->objects = rbac_store_new();
+	if (s->options.node) {
+		rcu_reader_register();
+		p->graph = node_graph_new();
+	}
 	for (size_t i = 0; i < kinds_count; i++) {
 		int kind = rbac_kind_of(&kinds[i]);
 
@@ -84,6 +119,10 @@ void policy_free(struct policy *p)
 	if (!p)
 		return;
 	store_unwatch(&p->watcher);
+	if (p->graph) {
+		node_graph_free(p->graph);
+		rcu_reader_unregister();
+	}
 	rbac_index_free(p->index);
 	rbac_store_free(p->objects);
 	free(p);
@@ -153,16 +192,25 @@ json_t *policy_rules(struct policy *p, const struct user *u, struct str ns, stru
 bool policy_allows(struct policy *p, const struct attributes *a, struct arena *arena,
 		   struct str *reason)
 {
-	struct authz_policy policy = { .modes = { 0 } };
+	struct authz_policy policy = { .modes = { MODE_NODE, MODE_RBAC },
+				       .mode_count = 2,
+				       .node_gates = { .service_account_tokens = true } };
 	struct authz_request r = { .policy = &policy, .attributes = a, .arena = arena,
 				   .want_reason = true };
-	struct str error = STR_NULL;
+	bool allowed;
 
 	*reason = STR_NULL;
 	if (!p || user_has_group(a->user, STR(GROUP_MASTERS)))
 		return true;
+	if (!p->graph) {
+		policy.modes[0] = MODE_RBAC;
+		policy.mode_count = 1;
+	}
 	policy.rbac = current_index(p);
-	return rbac_authorize(&r, reason, &error) == AUTHZ_ALLOW;
+	policy.graph = p->graph;
+	allowed = authz_chain_run(&r) == AUTHZ_ALLOW;
+	*reason = r.reason;
+	return allowed;
 }
 
 static void reply_forbidden(struct call *c, const struct attributes *a, struct str reason)

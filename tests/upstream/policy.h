@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* --authorization=rbac: the project's own RBAC index over the objects of the store. */
+/*
+ * --authorization=rbac and node,rbac: the project's own authorizers over the objects of the store.
+ */
 #ifndef TESTS_UPSTREAM_POLICY_H
 #define TESTS_UPSTREAM_POLICY_H
 

@@ -33,7 +33,8 @@ struct server_options {
 	const char *port_file;
 	const char *cert_file, *key_file;
 	struct identity_options identity;
-	bool rbac;			/* --authorization=rbac */
+	bool rbac;			/* --authorization=rbac or node,rbac */
+	bool node;			/* --authorization=node,rbac */
 	bool test_control;
 	unsigned ring_size;
 	unsigned bookmark_ms;
@@ -88,7 +89,6 @@ struct call {
 	struct user user;
 	struct fault *fault;		/* NULL: answer properly */
 	bool keep_body, answered, ended, closed;
-	bool is_tunnel;			/* switched to another protocol: what comes is echoed */
 	/* The stream is over before the answer's end; the call is freed afterwards. */
 	void (*on_closed)(struct call *c);
 	/* n bytes have left for the socket. */
