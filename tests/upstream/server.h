@@ -89,6 +89,7 @@ struct call {
 	struct user user;
 	struct fault *fault;		/* NULL: answer properly */
 	bool keep_body, answered, ended, closed;
+	bool is_tunnel;			/* switched to another protocol: what comes is echoed */
 	/* The stream is over before the answer's end; the call is freed afterwards. */
 	void (*on_closed)(struct call *c);
 	/* n bytes have left for the socket. */
