@@ -34,8 +34,8 @@ static void append_forwarded_for(struct exchange *x, struct http_headers *h)
 }
 
 /*
- * The protocol of the tunnel that is asked for: one of those that kube-apiserver and kubelets speak,
- * and nothing else (peers section 2.2).  Of several Upgrade fields the first counts.
+ * The protocol of the tunnel that is asked for: one of those that kube-apiserver and kubelets
+ * speak, and nothing else (peers section 2.2).  Of several Upgrade fields the first counts.
  */
 static struct str tunnel_protocol(const struct http_message *m)
 {
@@ -175,7 +175,8 @@ enum step_result exchange_forward(struct exchange *x)
 	if (!x->prepared && prepare_request(x, &why))
 		return refuse_identity(x, why);
 	x->prepared = true;
-	open_upstream(x, x->request->upgrade.n);	/* a tunnel begins on a connection of its own */
+	/* A tunnel begins on a connection of its own. */
+	open_upstream(x, x->request->upgrade.n);
 	return STEP_DONE;
 }
 
