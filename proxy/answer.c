@@ -108,6 +108,21 @@ enum step_result exchange_answer_unauthorized(struct exchange *x)
 	return exchange_answer_status(x, &unauthorized, false, 0);
 }
 
+enum step_result exchange_answer_refusal(struct exchange *x, const struct forbidden *f)
+{
+	struct strbuf message = STRBUF_INIT;
+	enum step_result result;
+	struct status s;
+
+	metric_add(METRIC_REQUESTS_DENIED, 1);
+	x->decision = "forbid";
+	x->reason = f->reason;
+	status_forbidden(&s, &message, f);
+	result = exchange_answer_status(x, &s, true, 0);
+	strbuf_fini(&message);
+	return result;
+}
+
 enum step_result exchange_answer_forbidden(struct exchange *x, struct str reason)
 {
 	const struct attributes *a = &x->info.attributes;
@@ -117,17 +132,8 @@ enum step_result exchange_answer_forbidden(struct exchange *x, struct str reason
 		.group = a->api_group, .resource = a->resource,
 		.subresource = a->subresource, .name = a->name, .reason = reason,
 	};
-	struct strbuf message = STRBUF_INIT;
-	enum step_result result;
-	struct status s;
 
-	metric_add(METRIC_REQUESTS_DENIED, 1);
-	x->decision = "forbid";
-	x->reason = reason;
-	status_forbidden(&s, &message, &f);
-	result = exchange_answer_status(x, &s, true, 0);
-	strbuf_fini(&message);
-	return result;
+	return exchange_answer_refusal(x, &f);
 }
 
 enum step_result exchange_answer_unavailable(struct exchange *x, struct str message, bool retry)

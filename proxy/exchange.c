@@ -230,26 +230,55 @@ static enum step_result step_authenticate(struct exchange *x)
 	return STEP_NEXT;
 }
 
-/* Never stripped, never forwarded: refused until the proxy resolves impersonation itself. */
-static enum step_result step_impersonate(struct exchange *x)
+/* What the client asked for is taken off before anybody else could take it for ours. */
+static int begin_impersonation(struct exchange *x, struct str *message)
 {
-	struct status s = {
-		.code = 403,
-		.message = STR("impersonation is not supported by this proxy: send the request "
-			       "without Impersonate-* headers"),
-		.reason = STR("Forbidden"),
-	};
+	struct arena *a = x->client->arena;
+	struct user wanted;
+	int rc = impersonation_read(&x->request->headers, a, &wanted, message);
 
-	if (!http_field_has(&x->request->headers, HTTP_IMPERSONATE))
-		return STEP_NEXT;
+	http_field_remove(&x->request->headers, HTTP_BIT(HTTP_IMPERSONATE));
+	if (rc || !wanted.name.n)
+		return rc;
+	x->impersonation = arena_alloc(a, sizeof(*x->impersonation));
+	impersonation_init(x->impersonation, worker_policy(x->worker), &x->info.attributes,
+			   &wanted, a, resume_callback, x);
+	return 0;
+}
+
+static enum step_result refuse_nameless(struct exchange *x, struct str message)
+{
+	struct status s = { .code = 400, .message = message, .reason = STR("BadRequest") };
+
 	x->decision = "forbid";
-	x->reason = STR("impersonation headers");
+	x->reason = message;
 	return exchange_answer_status(x, &s, true, 0);
 }
 
 static void begin_authorization(struct exchange *x)
 {
 	x->authz = (struct authz_request){
+/* From here on the request is the other user's; nothing of the requester goes with it. */
+static enum step_result step_impersonate(struct exchange *x)
+{
+	struct str message = STR_NULL;
+	enum authz_decision d;
+
+	if (!x->impersonation && http_field_has(&x->request->headers, HTTP_IMPERSONATE) &&
+	    begin_impersonation(x, &message))
+		return refuse_nameless(x, message);
+	if (!x->impersonation)
+		return STEP_NEXT;
+	d = impersonation_run(x->impersonation);
+	if (d == AUTHZ_PENDING)
+		return wait_holding(x, &x->impersonation->authz.policy->snapshot);
+	release_held(x);
+	if (d != AUTHZ_ALLOW)
+		return exchange_answer_refusal(x, &x->impersonation->refusal);
+	x->user = x->impersonation->user;
+	return STEP_NEXT;
+}
+
 		.policy = worker_policy(x->worker),
 		.attributes = &x->info.attributes,
 		.arena = x->client->arena,
@@ -344,15 +373,17 @@ static enum step_result step_local(struct exchange *x)
 	return result;
 }
 
-/* One line per request at --v=2. */
+/* One line per request at --v=2: who it is from and, after impersonation, who it was made as. */
 static void log_exchange(const struct exchange *x)
 {
 	struct http_connection *c = x->client->connection;
 	char peer[ADDRESS_TEXT_MAX];
 	struct log_field fields[] = {
 		LOG_STR("verb", x->info.attributes.verb),
+	const struct impersonation *im = x->impersonation;
+	bool is_other = im && im->user.name.n;
 		LOG_STR("URI", x->request->target),
-		LOG_STR("user", x->user.name),
+		LOG_STR("user", im ? im->requester.name : x->user.name),
 		LOG_STR("decision", str_from(x->decision)),
 		LOG_STR("reason", x->reason),
 		LOG_INT("status", x->status),
@@ -362,8 +393,15 @@ static void log_exchange(const struct exchange *x)
 		LOG_STR("auditID", str_slice(x->audit_id, 0, 64)),
 	};
 
-	log_write(LOG_INFO, __FILE__, __LINE__, "HTTP", fields, array_size(fields));
+	if (!is_other)
+		n -= 2;
+	else if (!im->constraint)
+		n--;
+	log_write(LOG_INFO, __FILE__, __LINE__, "HTTP", fields, n);
+		LOG_STR("impersonatedUser", is_other ? im->user.name : STR_NULL),
+		LOG_STR("impersonationConstraint", str_from(is_other ? im->constraint : NULL)),
 }
+	size_t n = array_size(fields);
 
 static void exchange_free(void *arg)
 {

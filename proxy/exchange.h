@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "http/client.h"
 #include "http/status.h"
+#include "proxy/impersonate.h"
 #include "proxy/node_wait.h"
 #include "proxy/request_info.h"
 #include "proxy/worker.h"
@@ -42,7 +43,8 @@ struct exchange {
 	struct request_info info;
 	struct str raw_query;		/* also when the target could not be resolved */
 	struct authn_request authn;
-	struct user user;
+	struct user user;	/* in effect: after impersonation not authn.user any more */
+	struct impersonation *impersonation;	/* in the arena; NULL: none was asked for */
 	struct authz_request authz;
 	struct node_wait node_wait;	/* for an edge of the Node graph */
 	bool node_waited;		/* once per request */
@@ -99,6 +101,8 @@ enum step_result exchange_answer_text(struct exchange *x, int code, struct str b
 				      bool cache_control);
 enum step_result exchange_answer_unauthorized(struct exchange *x);
 enum step_result exchange_answer_forbidden(struct exchange *x, struct str reason);
+/* The same about something else than the request as it stands. */
+enum step_result exchange_answer_refusal(struct exchange *x, const struct forbidden *f);
 /* A body that the upstream gave us, JSON. */
 enum step_result exchange_answer_json(struct exchange *x, int code, struct str body);
 /* 429, to come again in a second. */

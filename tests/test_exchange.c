@@ -73,6 +73,7 @@ static void test_order_of_steps(void)
 		/* who it is, before as whom */
 		{ "/api/v1/pods", WRONG IMPERSONATE, false, true, 401 },
 		/* as whom, before whether that may be */
+		{ "/api/v1/pods", TOM "Impersonate-Group: g\n", false, true, 400 },
 		{ "/api/v1/pods", TOM IMPERSONATE, false, true, 403 },
 		/* whether it may be, before what we answer */
 		{ "/readyz", TOM, false, true, 403 },
@@ -170,26 +171,132 @@ static void test_who_it_is(void)
 	fake_proxy_stop();
 }
 
-/* Refused for everybody, system:masters included, and never forwarded. */
+#define AS_JANE "Impersonate-User: jane\nimpersonate-group: g 1\nIMPERSONATE-GROUP: g2\n" \
+	"Impersonate-Uid: u9\nimpersonate-extra-a.b%2Fc: v\n"
+
+/* The upstream gets the other user, whole, and no word of how that came. */
 static void test_impersonation(void)
 {
-	static const char *const fields[] = {
-		MASTERS "Impersonate-User: x\n", MASTERS "impersonate-group: x\n",
-		MASTERS "IMPERSONATE-EXTRA-a: x\n", MASTERS "Impersonate-Uid:\n",
-		MASTERS "Impersonate-: x\n",
-	};
+	struct fake_stream *f, *up;
 
 	fake_proxy_start();
-	for (size_t i = 0; i < array_size(fields); i++) {
-		struct fake_stream *f = fake_request("GET", "/api/v1/pods", fields[i]);
+	f = fake_request("GET", "/api/v1/pods", TOM AS_JANE "Impersonate-Foo: x\n"
+			 "Connection: Impersonate-User, Impersonate-Group\n");
+	up = fake_client_give();
+	str_is(fake_field(up, "X-Remote-User"), STR("jane"));
+	str_is(fake_field(up, "X-Remote-Uid"), STR("u9"));
+	str_is(fake_field(up, "X-Remote-Group"), STR("g 1"));
+	int_is(http_field_count(&up->head.headers, HTTP_X_REMOTE_GROUP), 3);
+	str_is(fake_field(up, "X-Remote-Extra-a.b%2Fc"), STR("v"));
+	int_is(http_field_count(&up->head.headers, HTTP_X_REMOTE_EXTRA), 1);
+	ok(!http_field_has(&up->head.headers, HTTP_IMPERSONATE));
+	answer(up, 200, "pods");
+	int_is(f->head.status, 200);
+	fake_request_done(f);
+	fake_stream_free(up);
+	fake_proxy_stop();
+}
 
-		tap_row(fields[i]);
-		int_is(f->head.status, 403);
-		ok(fake_body_has(f, "impersonation is not supported"));
-		fake_request_done(f);
-	}
-	tap_row(NULL);
+/* Who names nobody gets 400 for what else is there, and is nobody else for what is not. */
+static void test_impersonation_without_a_name(void)
+{
+	struct fake_stream *f, *up;
+
+	fake_proxy_start();
+	f = fake_request("GET", "/api/v1/pods", MASTERS "impersonate-group: g<1>\n");
+	int_is(f->head.status, 400);
+	str_is(fake_field(f, "X-Content-Type-Options"), STR("nosniff"));
+	ok(fake_body_has(f, "\"message\":\"requested \\u0026user.DefaultInfo{Name:\\\"\\\", "
+			 "UID:\\\"\\\", Groups:[]string{\\\"g\\u003c1\\u003e\\\"}, "
+			 "Extra:map[string][]string(nil)} without impersonating a user name\","
+			 "\"reason\":\"BadRequest\",\"code\":400}\n"));
+	fake_request_done(f);
 	int_is(fake_client.opened, 0);
+	f = fake_request("GET", "/api/v1/pods", TOM "Impersonate-User:\nImpersonate-Uid:\n"
+			 "Impersonate-Foo: x\n");
+	up = fake_client_give();
+	str_is(fake_field(up, "X-Remote-User"), STR("tom"));
+	ok(!http_field_has(&up->head.headers, HTTP_IMPERSONATE));
+	answer(up, 200, "pods");
+	fake_request_done(f);
+	fake_stream_free(up);
+	fake_proxy_stop();
+}
+
+/* The old right and the other user's own are both needed; the requester's own is not. */
+static void test_impersonation_is_authorized(void)
+{
+	static const char *const as[] = { "impersonate /users", NULL };
+	static const char *const both[] = { "impersonate /users", "list /pods", NULL };
+	int64_t before = metric_value(METRIC_REQUESTS_DENIED);
+	struct fake_stream *f, *up;
+
+	fake_proxy_start();
+	fake_authz.rules = NO_RULES;
+	fake_authz.error = "broken";
+	fake_authz.reason = "no";
+	f = fake_request("GET", "/api/v1/pods", TOM IMPERSONATE);
+	int_is(f->head.status, 403);
+	str_is(fake_field(f, "X-Content-Type-Options"), STR("nosniff"));
+	ok(fake_body_has(f, "pods is forbidden: User \\\"tom\\\" cannot "
+			 "impersonate-on:user-info:list resource \\\"pods\\\" in API group "
+			 "\\\"\\\" at the cluster scope: broken: no\",\"reason\":\"Forbidden\","
+			 "\"details\":{\"kind\":\"pods\"}"));
+	fake_request_done(f);
+	int_is(metric_value(METRIC_REQUESTS_DENIED) - before, 1);
+	fake_authz.error = NULL;
+	fake_authz.rules = as;
+	f = fake_request("GET", "/api/v1/pods", TOM IMPERSONATE);
+	ok(fake_body_has(f, "User \\\"root\\\" cannot list resource"));
+	fake_request_done(f);
+	int_is(fake_client.opened, 0);
+	fake_authz.rules = both;
+	strbuf_clear(&fake_authz.asked);
+	f = fake_request("GET", "/api/v1/pods", TOM IMPERSONATE);
+	str_is(strbuf_str(&fake_authz.asked),
+	       STR("impersonate-on:user-info:list /pods; impersonate /users; list /pods; "));
+	up = fake_client_give();
+	answer(up, 200, "pods");
+	fake_request_done(f);
+	fake_stream_free(up);
+	fake_proxy_stop();
+}
+
+/* One policy for all questions, held while an authorizer waits. */
+static void test_impersonation_that_waits(void)
+{
+	static const enum authorization_mode deny = MODE_ALWAYS_DENY;
+	struct fake_stream *f;
+
+	fake_proxy_start();
+	fake_authz.pending = 1;
+	f = fake_request("GET", "/livez", TOM IMPERSONATE);
+	int_is(f->heads, 0);
+	ok(exchange_of(f)->held);
+	fake_proxy_modes(&deny, 1);
+	loop_turn(fake.worker->loop, 0);
+	fake_authz.waiting->resume(fake_authz.waiting->resume_arg);
+	/* It became root under the old policy; what root may is the new one's business. */
+	ok(!exchange_of(f)->held);
+	int_is(f->head.status, 403);
+	ok(fake_body_has(f, "User \\\"root\\\" cannot get path"));
+	fake_request_done(f);
+	fake_proxy_stop();
+}
+
+/* What a header cannot carry is refused as for everybody. */
+static void test_impersonation_of_what_cannot_be_told(void)
+{
+	struct fake_stream *f;
+
+	fake_proxy_start();
+	f = fake_request("GET", "/api/v1/pods", TOM IMPERSONATE "Impersonate-Extra-%41: v\n");
+	int_is(f->head.status, 403);
+	ok(fake_body_has(f, "cannot be told to the API server: an extra key has upper-case"));
+	fake_request_done(f);
+	f = fake_request("GET", "/api/v1/pods", TOM IMPERSONATE "Impersonate-Group: a\tb\n");
+	int_is(f->head.status, 403);
+	fake_request_done(f);
 	fake_proxy_stop();
 }
 
@@ -582,6 +689,19 @@ static void test_log(void)
 	ok(strstr(text, "decision=\"unauthorized\"") && strstr(text, "status=401"));
 	ok(!strstr(text, "geheim"));
 	free(text);
+	/* Both identities, and by which right; in the old mode there is no constraint. */
+	text = logged_request("/livez", TOM "Impersonate-User: a b\n");
+	ok(strstr(text, "user=\"tom\"") && strstr(text, "impersonatedUser=\"a b\"") &&
+	   strstr(text, "impersonationConstraint=\"impersonate:user-info\""));
+	free(text);
+	text = logged_request("/livez", TOM IMPERSONATE "Impersonate-Group: system:masters\n");
+	ok(strstr(text, "impersonatedUser=\"root\"") && !strstr(text, "impersonationConstraint"));
+	free(text);
+	fake_authz.rules = NO_RULES;
+	text = logged_request("/livez", TOM IMPERSONATE);
+	ok(strstr(text, "user=\"tom\"") && !strstr(text, "impersonatedUser"));
+	fake_authz.rules = NULL;
+	free(text);
 	log_configure(1, false);
 	text = logged_request("/livez", TOM);
 	cstr_is(text, "");
@@ -619,6 +739,10 @@ int main(void)
 		TAP(test_draining),
 		TAP(test_who_it_is),
 		TAP(test_impersonation),
+		TAP(test_impersonation_without_a_name),
+		TAP(test_impersonation_is_authorized),
+		TAP(test_impersonation_that_waits),
+		TAP(test_impersonation_of_what_cannot_be_told),
 		TAP(test_denied),
 		TAP(test_authorizer_error),
 		TAP(test_what_is_asked),
