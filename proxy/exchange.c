@@ -255,9 +255,6 @@ static enum step_result refuse_nameless(struct exchange *x, struct str message)
 	return exchange_answer_status(x, &s, true, 0);
 }
 
-static void begin_authorization(struct exchange *x)
-{
-	x->authz = (struct authz_request){
 /* From here on the request is the other user's; nothing of the requester goes with it. */
 static enum step_result step_impersonate(struct exchange *x)
 {
@@ -279,6 +276,9 @@ static enum step_result step_impersonate(struct exchange *x)
 	return STEP_NEXT;
 }
 
+static void begin_authorization(struct exchange *x)
+{
+	x->authz = (struct authz_request){
 		.policy = worker_policy(x->worker),
 		.attributes = &x->info.attributes,
 		.arena = x->client->arena,
@@ -377,11 +377,11 @@ static enum step_result step_local(struct exchange *x)
 static void log_exchange(const struct exchange *x)
 {
 	struct http_connection *c = x->client->connection;
+	const struct impersonation *im = x->impersonation;
+	bool is_other = im && im->user.name.n;
 	char peer[ADDRESS_TEXT_MAX];
 	struct log_field fields[] = {
 		LOG_STR("verb", x->info.attributes.verb),
-	const struct impersonation *im = x->impersonation;
-	bool is_other = im && im->user.name.n;
 		LOG_STR("URI", x->request->target),
 		LOG_STR("user", im ? im->requester.name : x->user.name),
 		LOG_STR("decision", str_from(x->decision)),
@@ -391,17 +391,17 @@ static void log_exchange(const struct exchange *x)
 			clock_monotonic_us(x->worker->server->clock) - x->started_us),
 		LOG_STR("srcIP", str_from(address_ip_text(&c->peer, peer))),
 		LOG_STR("auditID", str_slice(x->audit_id, 0, 64)),
+		LOG_STR("impersonatedUser", is_other ? im->user.name : STR_NULL),
+		LOG_STR("impersonationConstraint", str_from(is_other ? im->constraint : NULL)),
 	};
+	size_t n = array_size(fields);
 
 	if (!is_other)
 		n -= 2;
 	else if (!im->constraint)
 		n--;
 	log_write(LOG_INFO, __FILE__, __LINE__, "HTTP", fields, n);
-		LOG_STR("impersonatedUser", is_other ? im->user.name : STR_NULL),
-		LOG_STR("impersonationConstraint", str_from(is_other ? im->constraint : NULL)),
 }
-	size_t n = array_size(fields);
 
 static void exchange_free(void *arg)
 {
