@@ -258,16 +258,16 @@ static bool long_connection(const struct h1_head *head)
 
 /* In order: what is wrong with the bytes, with the request line, with the fields. */
 static const struct h1_refusal refusals[] = {
-	{ "head too large", H1_FAULT_HEAD_TOO_LARGE, NULL, 431, NULL, NULL, false },
-	{ "too many fields", H1_FAULT_TOO_MANY_FIELDS, NULL, 431, NULL, NULL, false },
+	{ "head too large", H1_FAULT_HEAD_TOO_LARGE, NULL, 431, NULL, NULL, true },
+	{ "too many fields", H1_FAULT_TOO_MANY_FIELDS, NULL, 431, NULL, NULL, true },
 	{ "bare LF", H1_FAULT_BARE_LF, NULL, 400, NULL, NULL, false },
 	{ "bare CR", H1_FAULT_BARE_CR, NULL, 400, NULL, NULL, false },
 	{ "folded line", H1_FAULT_OBS_FOLD, NULL, 400, NULL, NULL, false },
 	{ "line without colon", H1_FAULT_NO_COLON, NULL, 400, NULL, NULL, false },
 	{ "empty field name", H1_FAULT_EMPTY_NAME, NULL, 400, NULL, NULL, false },
 	{ "blank before colon", H1_FAULT_BLANK_BEFORE_COLON, NULL, 400, NULL, NULL, false },
-	{ "illegal field name", H1_FAULT_NAME, NULL, 400, "invalid header name", NULL, false },
-	{ "illegal field value", H1_FAULT_VALUE, NULL, 400, "invalid header value", NULL, false },
+	{ "illegal field name", H1_FAULT_NAME, NULL, 400, "invalid header name", NULL, true },
+	{ "illegal field value", H1_FAULT_VALUE, NULL, 400, "invalid header value", NULL, true },
 	{ "chunk framing", H1_FAULT_CHUNK, NULL, 400, NULL, NULL, false },
 	{ "trailers too large", H1_FAULT_TRAILERS_TOO_LARGE, NULL, 431, NULL, NULL, false },
 	{ "request line", H1_FAULT_NONE, bad_request_line, 400, NULL, NULL, false },

@@ -7,8 +7,6 @@
 #include "http/h1.h"
 #include "http/transport.h"
 
-#define FIELD_OVERHEAD 32	/* RFC 9113 section 6.5.2 */
-
 /* Fields that belong to a connection of HTTP/1.1 (RFC 9113 section 8.2.2). */
 #define HTTP1_FIELDS (HTTP_BIT(HTTP_CONNECTION) | HTTP_BIT(HTTP_KEEP_ALIVE) | \
 	HTTP_BIT(HTTP_PROXY_CONNECTION) | HTTP_BIT(HTTP_TRANSFER_ENCODING) | \
@@ -36,7 +34,7 @@ void h2_head_add(struct h2_head *h, struct str name, struct str value)
 {
 	struct http_headers *fields = &h->message.headers;
 
-	h->bytes += name.n + value.n + FIELD_OVERHEAD;
+	h->bytes += name.n + value.n + H2_FIELD_OVERHEAD;
 	if (h->bytes > HTTP_HEAD_MAX)
 		h->fault = H1_FAULT_HEAD_TOO_LARGE;
 	else if (fields->n >= H1_HEADERS_MAX)

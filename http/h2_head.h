@@ -8,6 +8,8 @@
 #include "http/h1_check.h"
 #include "http/message.h"
 
+#define H2_FIELD_OVERHEAD 32	/* RFC 9113 section 6.5.2 */
+
 struct h2_head {
 	struct arena *arena;		/* borrowed */
 	struct http_message message;

@@ -1,120 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The server role.  nghttp2 may not be called back into while it reads or writes (but submitting is
- * allowed), and it may not be freed there: operations only note and submit, one task per turn
- * writes, and what ends is freed by the loop's graveyard.
- */
+/* Connections of the HTTP/2 server role: input, output, time limits and the end. */
 #include "config.h"
 
 #include "http/h2.h"
 
-#include <nghttp2/nghttp2.h>
 #include <stdlib.h>
 
 #include "base/check.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/strbuf.h"
-#include "http/h1.h"
-#include "http/h1_check.h"
-#include "http/h2_head.h"
+#include "http/h2_conn.h"
 
-#define H2_SERVER_MAGIC 0x68327376u
-#define H2_STREAM_MAGIC 0x68327374u
+#define READS_PER_TURN 4	/* of LOOP_SCRATCH_SIZE: the others of the loop wait meanwhile */
+/* Response heads: the upstream's may be HTTP_HEAD_MAX, and the library counts with a reserve. */
+#define HEAD_SENT_MAX (2 * HTTP_HEAD_MAX)
+/* Above our own limit, which is the one that answers with the right code. */
+#define LIBRARY_RESETS (100 * H2_EMPTY_BURST)
 
-#define H2_RESETS_KEPT 128
-#define H2_FRAME_HEAD 9
-#define H2_PREFACE 24
-
-/* Where the input is: the length that is left of the preface or frame, or a part of a head. */
-struct h2_input {
-	uint8_t head[H2_FRAME_HEAD];
-	uint8_t have;
-	size_t left;
-};
-
-struct h2_server {
-	unsigned magic;
-	struct loop *loop;		/* borrowed */
-	struct stream *stream;		/* owned; NULL once the connection is gone */
-	const struct h2_server_settings *settings;	/* borrowed */
-	void *user;
-	struct http_connection connection;
-	nghttp2_session *session;	/* owned */
-	struct list streams;		/* all that are not freed */
-	struct list sent;		/* those whose users are to hear of sent bytes */
-	size_t open;			/* streams that nghttp2 knows */
-	struct strbuf out;		/* owned: frames on their way to the socket */
-	size_t out_at;
-	struct loop_task flush_task;
-	struct loop_timer timer;
-	int64_t heard_us;		/* when bytes came last */
-	int64_t empty_us;		/* of the last frame that carried nothing */
-	int32_t empty_tokens;
-	struct h2_input input;
-	int32_t *reset_ids;		/* owned: streams that we reset, the last H2_RESETS_KEPT */
-	unsigned reset_count;
-	bool in_session;		/* nghttp2 is on the stack */
-	bool pinged;
-	bool had_request;
-	bool is_draining;
-	bool is_buried;
-};
-
-struct h2_stream {
-	unsigned magic;
-	struct h2_server *c;		/* lives until the stream is freed */
-	struct list node, sent_node;
-	int32_t id;
-	struct http_stream s;
-	struct arena arena;
-	struct h2_head head;
-	bool is_held;			/* by the user, from accept() to release() */
-	bool is_over;			/* no callback comes any more */
-	bool is_closed;			/* nghttp2 has forgotten it */
-	bool is_buried;
-	bool request_ended;
-	bool head_sent, send_ended, is_head, has_no_body, is_deferred, wants_trailers;
-	int64_t left;			/* body bytes owed by Content-Length, -1: not counted */
-	size_t unconsumed;		/* request body bytes in the user's hands */
-	size_t sent_now;		/* body bytes framed since the user was told */
-	struct strbuf out;		/* owned: body that the peer's windows did not take yet */
-	size_t out_at;
-	nghttp2_nv *trailers;		/* in the arena */
-	size_t trailer_count;
-};
-
-static struct h2_stream *stream_of(struct http_stream *s)
-{
-	struct h2_stream *st = container_of(s, struct h2_stream, s);
-
-	CHECK_MAGIC(st, H2_STREAM_MAGIC);
-	return st;
-}
-
-static struct h2_stream *stream_by_id(struct h2_server *c, int32_t id)
-{
-	return nghttp2_session_get_stream_user_data(c->session, id);
-}
-
-static void schedule_flush(struct h2_server *c)
+void h2_schedule_flush(struct h2_server *c)
 {
 	if (c->stream)
 		loop_task_schedule(c->loop, &c->flush_task);
 }
 
-/* ---- the end of streams and connections ---- */
-
-static void stream_free(void *what)
+/* Never NULL for a stream that has not ended, but for one that was refused at its begin. */
+static struct h2_stream *stream_by_id(struct h2_server *c, int32_t id)
 {
-	struct h2_stream *st = what;
-
-	CHECK_MAGIC(st, H2_STREAM_MAGIC);
-	strbuf_fini(&st->out);
-	arena_fini(&st->arena);
-	st->magic = 0;
-	free(st);
+	return nghttp2_session_get_stream_user_data(c->session, id);
 }
+
+/* ---- the end of streams and connections ---- */
 
 static void server_free(void *what)
 {
@@ -124,7 +39,7 @@ static void server_free(void *what)
 	if (c->connection.auth_cache_free)
 		c->connection.auth_cache_free(c->connection.auth_cache);
 	nghttp2_session_del(c->session);
-	free(c->reset_ids);
+	h2_input_fini(&c->input);
 	strbuf_fini(&c->out);
 	loop_timer_fini(&c->timer);
 	c->magic = 0;
@@ -144,26 +59,19 @@ static void bury_server_if_done(struct h2_server *c)
 }
 
 /* Frees the stream once neither nghttp2 nor its user knows it. */
-static void bury_if_done(struct h2_stream *st)
+void h2_bury_if_done(struct h2_stream *st)
 {
 	struct h2_server *c = st->c;
 
 	if (st->is_held || !st->is_closed || st->is_buried)
 		return;
 	st->is_buried = true;
+	c->head_bytes -= st->head_share;
 	list_del(&st->node);
 	list_del(&st->sent_node);
-	loop_bury(c->loop, st, stream_free);
+	list_del(&st->break_node);
+	loop_bury(c->loop, st, h2_stream_free);
 	bury_server_if_done(c);
-}
-
-/* Tells the user that it is over; the user may release it inside. */
-static void end_stream(struct h2_stream *st, int err)
-{
-	if (!st->is_held || st->is_over)
-		return;
-	st->is_over = true;
-	st->s.handler->on_closed(st->s.user, err);
 }
 
 static void end_connection(struct h2_server *c, int err)
@@ -171,7 +79,6 @@ static void end_connection(struct h2_server *c, int err)
 	struct list *node, *safe;
 
 	c->connection.tls = NULL;	/* it lived as long as the stream */
-	strbuf_fini(&c->out);
 	loop_timer_cancel(&c->timer);
 	list_for_each(node, safe, &c->streams) {
 		struct h2_stream *st = container_of(node, struct h2_stream, node);
@@ -180,55 +87,172 @@ static void end_connection(struct h2_server *c, int err)
 			st->is_closed = true;
 			nghttp2_session_set_stream_user_data(c->session, st->id, NULL);
 		}
-		end_stream(st, err);
 	}
-	/* A user that released its stream above has buried it; the others do so later. */
-	list_for_each(node, safe, &c->streams)
-		bury_if_done(container_of(node, struct h2_stream, node));
+	/* A user may let go of any stream while it is told of one: the walk begins again. */
+	for (node = c->streams.next; node != &c->streams;) {
+		struct h2_stream *st = container_of(node, struct h2_stream, node);
+		bool told = st->is_over || !st->is_held;
+
+		h2_stream_tell_closed(st, err);
+		node = told ? node->next : c->streams.next;
+		if (told)
+			h2_bury_if_done(st);
+	}
 	bury_server_if_done(c);
 }
 
-static void close_connection(struct h2_server *c, int err, bool abruptly)
+enum how { GENTLY, LINGERING, ABRUPTLY };
+
+static void close_connection(struct h2_server *c, int err, enum how how)
 {
 	struct stream *stream = c->stream;
 
 	if (!stream)
 		return;
 	c->stream = NULL;
-	if (abruptly)
+	if (how == ABRUPTLY)
 		stream_abort(stream);
+	else if (how == LINGERING)
+		stream_close_lingering(stream);
 	else
 		stream_close(stream);
 	end_connection(c, err);
 }
 
-static void arm_timer(struct h2_server *c)
+/* The peer broke a rule that nghttp2 does not know: GOAWAY, and nothing more is read. */
+static void refuse_peer(struct h2_server *c, uint32_t code)
 {
-	loop_timer_arm(&c->timer, c->open ? H2_PING_IDLE_MS :
-		       c->had_request ? H2_IDLE_TIMEOUT_MS : H2_HEAD_TIMEOUT_MS);
+	if (c->is_refused)
+		return;
+	c->is_refused = true;
+	nghttp2_session_terminate_session(c->session, code);
+	h2_schedule_flush(c);
+}
+
+static void spend(struct h2_server *c)
+{
+	if (!h2_input_spend(&c->input, loop_now_us(c->loop)))
+		refuse_peer(c, NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+/* ---- time ---- */
+
+static int64_t after(int64_t us, int64_t ms)
+{
+	return us + ms * 1000;
+}
+
+/* When on_timer must look again, at the latest. */
+static int64_t next_due(const struct h2_server *c)
+{
+	int64_t due, other;
+
+	if (!c->open)
+		due = after(c->idle_us, c->had_request ? H2_IDLE_TIMEOUT_MS : H2_HEAD_TIMEOUT_MS);
+	else if (c->is_pinged)
+		due = after(c->pinged_us, H2_PING_TIMEOUT_MS);
+	else
+		due = after(c->heard_us, H2_PING_IDLE_MS);
+	if (c->is_in_head && (other = after(c->head_us, H2_HEAD_TIMEOUT_MS)) < due)
+		due = other;
+	if (c->is_blocked && (other = after(c->blocked_us, H2_SEND_TIMEOUT_MS)) < due)
+		due = other;
+	return due;
+}
+
+/* One that fires too early finds nothing to do, and costs less than arming for each frame. */
+static void ensure_timer(struct h2_server *c)
+{
+	int64_t due = next_due(c);
+	int64_t ms = (due - loop_now_us(c->loop) + 999) / 1000;
+
+	if (c->stream && (!c->timer.armed || c->timer.due_us > due))
+		loop_timer_arm(&c->timer, ms > 0 ? ms : 0);
+}
+
+/* Answers that are complete and that the peer does not take. */
+static void break_stalled(struct h2_server *c, int64_t now)
+{
+	struct list *node, *safe;
+
+	list_for_each(node, safe, &c->streams) {
+		struct h2_stream *st = container_of(node, struct h2_stream, node);
+
+		if (st->send_ended && now >= after(st->moved_us, H2_SEND_TIMEOUT_MS))
+			h2_stream_break(st, NGHTTP2_CANCEL);
+	}
+}
+
+static void server_flush(struct h2_server *c);
+
+/* With GOAWAY, if the socket takes it. */
+static void end_in_time(struct h2_server *c, uint32_t code)
+{
+	nghttp2_session_terminate_session(c->session, code);
+	server_flush(c);
+	close_connection(c, ERR_TIMEOUT, GENTLY);
+}
+
+/* Idle, or perhaps dead: a peer with open streams is asked before it is given up. */
+static void on_timer(struct loop_timer *t)
+{
+	struct h2_server *c = container_of(t, struct h2_server, timer);
+	int64_t now = loop_now_us(c->loop);
+
+	CHECK_MAGIC(c, H2_SERVER_MAGIC);
+	if (c->is_blocked && now >= after(c->blocked_us, H2_SEND_TIMEOUT_MS)) {
+		close_connection(c, ERR_TIMEOUT, ABRUPTLY);
+	} else if (c->is_in_head && now >= after(c->head_us, H2_HEAD_TIMEOUT_MS)) {
+		end_in_time(c, NGHTTP2_ENHANCE_YOUR_CALM);
+	} else if (!c->open && now >= next_due(c)) {
+		end_in_time(c, NGHTTP2_NO_ERROR);
+	} else if (c->open && c->is_pinged && now >= after(c->pinged_us, H2_PING_TIMEOUT_MS)) {
+		close_connection(c, ERR_TIMEOUT, ABRUPTLY);
+	} else {
+		if (c->open && !c->is_pinged && now >= after(c->heard_us, H2_PING_IDLE_MS)) {
+			c->is_pinged = true;
+			c->pinged_us = now;
+			nghttp2_submit_ping(c->session, NGHTTP2_FLAG_NONE, NULL);
+		}
+		break_stalled(c, now);
+		h2_schedule_flush(c);
+		ensure_timer(c);
+	}
 }
 
 /* ---- output ---- */
 
-/* Takes frames from nghttp2 up to H2_OUT_MAX; false when there was none. */
-static bool fill_out(struct h2_server *c)
+/* Those that ended meanwhile are done when all that was framed up to now is written. */
+static void seal_done(struct h2_server *c)
+{
+	for (struct list *node = c->done.prev; node != &c->done; node = node->prev) {
+		struct h2_stream *st = container_of(node, struct h2_stream, sent_node);
+
+		if (st->done_at)
+			return;
+		st->done_at = c->framed;
+	}
+}
+
+/* Takes frames from nghttp2 up to H2_OUT_MAX; an error of the library is the connection's end. */
+static int fill_out(struct h2_server *c)
 {
 	const uint8_t *p;
 	ssize_t n = 0;
-	size_t before = c->out.n;
 
 	c->in_session = true;
-	while (c->out.n - c->out_at < H2_OUT_MAX) {
+	while (c->stream && c->out.n - c->out_at < H2_OUT_MAX) {
 		n = nghttp2_session_mem_send(c->session, &p);
 		if (n <= 0)
 			break;
 		if (!c->out.p)
 			strbuf_reserve(&c->out, 1023);
 		strbuf_add(&c->out, p, (size_t)n);
+		c->framed += (uint64_t)n;
 	}
 	c->in_session = false;
-	CHECK(n >= 0 || n == NGHTTP2_ERR_NOMEM);
-	return c->out.n > before;
+	seal_done(c);
+	return n < 0 ? ERR_IO : 0;
 }
 
 /* ERR_OK, ERR_AGAIN when the socket is full, or a stream error. */
@@ -237,47 +261,95 @@ static int write_out(struct h2_server *c)
 	while (c->out_at < c->out.n) {
 		ptrdiff_t n = stream_write(c->stream, c->out.p + c->out_at, c->out.n - c->out_at);
 
+		if (n < 0 && n == ERR_AGAIN && !c->is_blocked) {
+			c->is_blocked = true;
+			c->blocked_us = loop_now_us(c->loop);
+		}
 		if (n < 0)
 			return (int)n;
+		c->is_blocked = false;
 		c->out_at += (size_t)n;
+		c->written += (uint64_t)n;
 	}
 	strbuf_fini(&c->out);
 	c->out_at = 0;
 	return ERR_OK;
 }
 
+/* What was framed so far is out of the streams: now they may break. */
+static bool reset_breaking(struct h2_server *c)
+{
+	bool any = !list_is_empty(&c->breaking);
+	struct list *node;
+
+	while ((node = list_pop(&c->breaking))) {
+		struct h2_stream *st = container_of(node, struct h2_stream, break_node);
+
+		nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, st->id, st->break_code);
+	}
+	return any;
+}
+
 /* Frames on their way to the socket count as sent: there are never more than H2_OUT_MAX bytes. */
-static void tell_sent(struct h2_server *c)
+static void tell_users(struct h2_server *c)
 {
 	struct list *node;
 
-	while ((node = list_pop(&c->sent))) {
+	while ((node = list_pop(&c->sent)))
+		h2_stream_tell_sent(container_of(node, struct h2_stream, sent_node));
+	while (c->stream && (node = c->done.next) != &c->done) {
 		struct h2_stream *st = container_of(node, struct h2_stream, sent_node);
-		size_t n = st->sent_now;
 
-		st->sent_now = 0;
-		if (st->is_held && !st->is_over)
-			st->s.handler->on_sent(st->s.user, n);
+		if (st->done_at > c->written)
+			return;
+		list_del(node);
+		h2_stream_tell_closed(st, ERR_OK);
+		h2_bury_if_done(st);
 	}
+}
+
+static bool is_clogged(const struct h2_server *c)
+{
+	return nghttp2_session_get_outbound_queue_size(c->session) > H2_QUEUE_MAX;
+}
+
+/* A peer that takes nothing is not listened to either, and one that was refused never again. */
+static void settle_reading(struct h2_server *c)
+{
+	bool pause = c->is_refused || (c->is_blocked && is_clogged(c));
+
+	if (pause == c->is_paused)
+		return;
+	c->is_paused = pause;
+	stream_set_reading(c->stream, !pause);
 }
 
 static void server_flush(struct h2_server *c)
 {
+	uint64_t before;
+	bool more;
 	int rc;
 
 	do {
-		fill_out(c);
-		rc = write_out(c);
-		if (rc && rc != ERR_AGAIN) {
-			close_connection(c, rc, true);
+		before = c->framed + c->written;
+		rc = fill_out(c);
+		if (!rc && c->stream)
+			rc = write_out(c);
+		if (rc && rc != ERR_AGAIN)
+			close_connection(c, rc, ABRUPTLY);
+		if (!c->stream)
 			return;
-		}
-		tell_sent(c);
-	} while (c->stream && !rc && nghttp2_session_want_write(c->session));
+		more = reset_breaking(c) || c->framed + c->written != before;
+		tell_users(c);
+	} while (c->stream && !rc && more && nghttp2_session_want_write(c->session));
 	if (!c->stream)
 		return;
-	if (!rc && !nghttp2_session_want_read(c->session))
-		close_connection(c, ERR_CLOSED, false);
+	if (!rc && !nghttp2_session_want_read(c->session)) {
+		close_connection(c, ERR_CLOSED, LINGERING);
+		return;
+	}
+	settle_reading(c);
+	ensure_timer(c);
 }
 
 static void on_flush_task(struct loop_task *t)
@@ -289,293 +361,24 @@ static void on_flush_task(struct loop_task *t)
 		server_flush(c);
 }
 
-/* Gives back the room of what was framed. */
-static void compact(struct h2_stream *st)
-{
-	if (st->out_at == st->out.n) {
-		strbuf_fini(&st->out);
-		st->out_at = 0;
-	} else if (st->out_at * 2 > st->out.n) {
-		memmove(st->out.p, st->out.p + st->out_at, st->out.n - st->out_at);
-		st->out.n -= st->out_at;
-		st->out_at = 0;
-	}
-}
-
-static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *p, size_t max,
-			 uint32_t *flags, nghttp2_data_source *source, void *user)
-{
-	struct h2_stream *st = source->ptr;
-	size_t n = st->out.n - st->out_at;
-
-	(void)user;
-	CHECK_MAGIC(st, H2_STREAM_MAGIC);
-	if (!n && !st->send_ended) {
-		st->is_deferred = true;
-		return NGHTTP2_ERR_DEFERRED;
-	}
-	n = n < max ? n : max;
-	if (n) {
-		memcpy(p, st->out.p + st->out_at, n);
-		st->out_at += n;
-		st->sent_now += n;
-		list_del(&st->sent_node);
-		list_add_tail(&st->c->sent, &st->sent_node);
-		compact(st);
-	}
-	if (st->send_ended && st->out_at == st->out.n) {
-		*flags |= NGHTTP2_DATA_FLAG_EOF;
-		if (st->trailer_count) {
-			*flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-			nghttp2_submit_trailer(session, id, st->trailers, st->trailer_count);
-		}
-	}
-	return (ssize_t)n;
-}
-
-static void resume_body(struct h2_stream *st)
-{
-	if (st->is_deferred) {
-		st->is_deferred = false;
-		nghttp2_session_resume_data(st->c->session, st->id);
-	}
-	schedule_flush(st->c);
-}
-
-/* The stream breaks: our own mistake, or the user's wish. */
-static void break_stream(struct h2_stream *st, uint32_t code)
-{
-	if (st->is_closed)
-		return;
-	nghttp2_submit_rst_stream(st->c->session, NGHTTP2_FLAG_NONE, st->id, code);
-	schedule_flush(st->c);
-}
-
-/* ---- the user's operations ---- */
-
-static bool can_send(const struct h2_stream *st)
-{
-	return st->c->stream && st->is_held && !st->is_over && !st->is_closed && !st->send_ended;
-}
-
-static void send_informational(struct h2_stream *st, const struct http_message *m)
-{
-	size_t n;
-	nghttp2_nv *v = h2_response_fields(&st->arena, m, &n);
-
-	if (!v || nghttp2_submit_headers(st->c->session, NGHTTP2_FLAG_NONE, st->id, NULL, v, n,
-					 NULL))
-		break_stream(st, NGHTTP2_INTERNAL_ERROR);
-	schedule_flush(st->c);
-}
-
-static void op_send_head(struct http_stream *s, const struct http_message *m, bool end)
-{
-	struct h2_stream *st = stream_of(s);
-	nghttp2_data_provider body = { .source.ptr = st, .read_callback = read_body };
-	nghttp2_nv *v;
-	size_t n;
-
-	if (!can_send(st) || st->head_sent)
-		return;
-	if (m->status < 200) {
-		send_informational(st, m);
-		return;
-	}
-	st->head_sent = true;
-	st->has_no_body = st->is_head || m->status == 204 || m->status == 304;
-	st->left = st->has_no_body ? -1 : m->content_length;
-	v = h2_response_fields(&st->arena, m, &n);
-	if (!v || nghttp2_submit_response(st->c->session, st->id, v, n,
-					  end || st->has_no_body ? NULL : &body)) {
-		break_stream(st, NGHTTP2_INTERNAL_ERROR);
-		return;
-	}
-	st->send_ended = end;
-	schedule_flush(st->c);
-}
-
-static void op_send_body(struct http_stream *s, const void *p, size_t n)
-{
-	struct h2_stream *st = stream_of(s);
-
-	if (!can_send(st) || !st->head_sent || !n)
-		return;
-	if (st->left >= 0 && (uint64_t)st->left < n) {
-		break_stream(st, NGHTTP2_INTERNAL_ERROR);
-		return;
-	}
-	st->left -= st->left >= 0 ? (int64_t)n : 0;
-	if (st->has_no_body) {		/* counts as sent with the next flush */
-		st->sent_now += n;
-		list_del(&st->sent_node);
-		list_add_tail(&st->c->sent, &st->sent_node);
-		schedule_flush(st->c);
-		return;
-	}
-	strbuf_add(&st->out, p, n);
-	resume_body(st);
-}
-
-static void op_send_end(struct http_stream *s, const struct http_headers *trailers)
-{
-	struct h2_stream *st = stream_of(s);
-
-	if (!can_send(st) || !st->head_sent)
-		return;
-	if (st->left > 0) {		/* shorter than announced: must not look complete */
-		break_stream(st, NGHTTP2_INTERNAL_ERROR);
-		return;
-	}
-	if (trailers && trailers->n && st->wants_trailers && !st->has_no_body)
-		st->trailers = h2_trailer_fields(&st->arena, trailers, &st->trailer_count);
-	st->send_ended = true;
-	resume_body(st);
-}
-
-static void op_consume(struct http_stream *s, size_t n)
-{
-	struct h2_stream *st = stream_of(s);
-
-	CHECK(n <= st->unconsumed);
-	st->unconsumed -= n;
-	if (st->is_closed || st->request_ended)
-		return;
-	nghttp2_session_consume_stream(st->c->session, st->id, n);
-	schedule_flush(st->c);
-}
-
-static uint32_t code_of(int err)
-{
-	return err == ERR_CANCELED || err == ERR_CLOSED ? NGHTTP2_CANCEL : NGHTTP2_INTERNAL_ERROR;
-}
-
-static void op_reset(struct http_stream *s, int err)
-{
-	struct h2_stream *st = stream_of(s);
-	struct h2_server *c = st->c;
-
-	if (st->is_over)
-		return;
-	st->is_over = true;
-	/* What came before the break still goes out, as far as windows and socket take it. */
-	if (c->stream && !c->in_session && st->out.n) {
-		fill_out(c);
-		write_out(c);	/* an error shows again with the next flush */
-	}
-	break_stream(st, code_of(err));
-}
-
-static void op_release(struct http_stream *s)
-{
-	struct h2_stream *st = stream_of(s);
-
-	CHECK(st->is_held && st->is_over);
-	st->is_held = false;
-	if (!st->is_closed) {		/* what is still to come concerns nobody */
-		nghttp2_session_consume_stream(st->c->session, st->id, st->unconsumed);
-		st->unconsumed = 0;
-	}
-	bury_if_done(st);
-}
-
-/* The others on its connection go on. */
-static void op_close_after(struct http_stream *s)
-{
-	h2_server_drain(stream_of(s)->c);
-}
-
-static const struct http_stream_ops server_ops = {
-	.protocol = "HTTP/2.0",
-	.send_head = op_send_head,
-	.send_body = op_send_body,
-	.send_end = op_send_end,
-	.consume = op_consume,
-	.reset = op_reset,
-	.release = op_release,
-	.close_after = op_close_after,
-};
-
-/* ---- requests ---- */
-
-/* An answer without a user: a refusal, or OPTIONS *. */
-static void answer_alone(struct h2_stream *st, int status, const char *detail, const char *body)
-{
-	struct http_message m = { .status = status, .content_length = 0 };
-	struct strbuf text = STRBUF_INIT;
-
-	http_headers_init(&m.headers, &st->arena);
-	if (body)
-		strbuf_add_cstr(&text, body);
-	else if (status != 200)
-		strbuf_addf(&text, "%d %s%s%s", status, http_status_text(status),
-			    detail ? ": " : "", detail ? detail : "");
-	if (text.n)
-		http_field_add(&m.headers, HTTP_CONTENT_TYPE, STR("text/plain; charset=utf-8"));
-	m.content_length = (int64_t)text.n;
-	st->is_held = true;	/* for the operations below */
-	op_send_head(&st->s, &m, !text.n);
-	op_send_body(&st->s, text.p, text.n);
-	op_send_end(&st->s, NULL);
-	st->is_held = false;
-	st->is_over = true;
-	strbuf_fini(&text);
-}
-
-static void begin_request(struct h2_stream *st, bool end)
-{
-	struct h2_server *c = st->c;
-	const struct h1_refusal *refusal;
-
-	c->had_request = true;
-	st->request_ended = end;
-	refusal = h2_head_finish(&st->head, end);
-	st->is_head = str_eq(st->head.message.method, STR("HEAD"));
-	st->wants_trailers = http_field_has_token(&st->head.message.headers, HTTP_TE,
-						  STR("trailers"));
-	if (refusal) {
-		answer_alone(st, refusal->status, refusal->detail, refusal->body);
-		return;
-	}
-	if (str_eq(st->head.message.target, STR("*"))) {
-		answer_alone(st, 200, NULL, NULL);
-		return;
-	}
-	st->is_held = true;
-	c->settings->accept(c->settings->arg, &st->s, &st->head.message, end);
-	CHECK(st->is_over || st->s.handler);
-}
-
-static void end_request(struct h2_stream *st)
-{
-	st->request_ended = true;
-	if (st->is_held && !st->is_over)
-		st->s.handler->on_end(st->s.user, NULL);
-}
-
 /* ---- what nghttp2 tells ---- */
 
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
 	struct h2_server *c = user;
+	int32_t id = frame->hd.stream_id;
 	struct h2_stream *st;
 
 	if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST)
 		return 0;
-	st = xcalloc(1, sizeof(*st));
-	st->magic = H2_STREAM_MAGIC;
-	st->c = c;
-	st->id = frame->hd.stream_id;
-	st->left = -1;
-	arena_init(&st->arena);
-	h2_head_init(&st->head, &st->arena);
-	st->s.ops = &server_ops;
-	st->s.connection = &c->connection;
-	st->s.arena = &st->arena;
-	list_init(&st->sent_node);
-	list_add_tail(&c->streams, &st->node);
+	st = h2_stream_new(c, id);
+	if (!st) {
+		h2_input_note_reset(&c->input, id);
+		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM);
+		return 0;
+	}
 	c->open++;
-	nghttp2_session_set_stream_user_data(session, st->id, st);
+	nghttp2_session_set_stream_user_data(session, id, st);
 	return 0;
 }
 
@@ -583,49 +386,45 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 		     size_t name_n, const uint8_t *value, size_t value_n, uint8_t flags,
 		     void *user)
 {
-	struct h2_stream *st = stream_by_id(user, frame->hd.stream_id);
+	struct h2_server *c = user;
+	struct h2_stream *st = stream_by_id(c, frame->hd.stream_id);
 
 	(void)session;
 	(void)flags;
+	c->decoded += name_n + value_n + H2_FIELD_OVERHEAD;
+	if (c->decoded > H2_HEAD_DECODED_MAX)
+		refuse_peer(c, NGHTTP2_ENHANCE_YOUR_CALM);
 	/* Request trailers are dropped. */
-	if (st && frame->hd.type == NGHTTP2_HEADERS &&
-	    frame->headers.cat == NGHTTP2_HCAT_REQUEST)
-		h2_head_add(&st->head, str_make((const char *)name, name_n),
-			    str_make((const char *)value, value_n));
-	return 0;
+	else if (st && frame->hd.type == NGHTTP2_HEADERS &&
+		 frame->headers.cat == NGHTTP2_HCAT_REQUEST)
+		h2_stream_add_field(st, str_make((const char *)name, name_n),
+				    str_make((const char *)value, value_n));
+	return c->is_refused ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE : 0;
 }
 
-/* Frames that cost us more than their sender; nghttp2 counts resets and pending replies itself. */
-static void count_empty(struct h2_server *c)
+/* Frames that cost us more than their sender; nghttp2 bounds what waits to be acknowledged. */
+static void count_frame(struct h2_server *c, const nghttp2_frame *frame)
 {
-	int64_t now = loop_now_us(c->loop);
-	int64_t earned = (now - c->empty_us) * H2_EMPTY_PER_SECOND / 1000000;
+	bool ack = frame->hd.flags & NGHTTP2_FLAG_ACK;
 
-	if (earned > 0) {
-		c->empty_us = now;
-		c->empty_tokens = earned + c->empty_tokens > H2_EMPTY_BURST ? H2_EMPTY_BURST :
-			(int32_t)earned + c->empty_tokens;
+	switch (frame->hd.type) {
+	case NGHTTP2_DATA:
+		if (frame->hd.length == frame->data.padlen &&
+		    !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+			spend(c);
+		break;
+	case NGHTTP2_PING:
+	case NGHTTP2_SETTINGS:
+		if (!ack)
+			spend(c);
+		break;
+	case NGHTTP2_RST_STREAM:
+	case NGHTTP2_PRIORITY:
+		spend(c);
+		break;
+	default:
+		break;
 	}
-	if (c->empty_tokens > 0)
-		c->empty_tokens--;
-	else
-		nghttp2_session_terminate_session(c->session, NGHTTP2_ENHANCE_YOUR_CALM);
-}
-
-static int32_t *find_reset(struct h2_server *c, int32_t id)
-{
-	for (size_t i = 0; c->reset_ids && i < H2_RESETS_KEPT; i++)
-		if (c->reset_ids[i] == id)
-			return &c->reset_ids[i];
-	return NULL;
-}
-
-/* The peer may not know for a while, and goes on sending. */
-static void note_reset(struct h2_server *c, int32_t id)
-{
-	if (!c->reset_ids)
-		c->reset_ids = xcalloc(H2_RESETS_KEPT, sizeof(*c->reset_ids));
-	c->reset_ids[c->reset_count++ % H2_RESETS_KEPT] = id;
 }
 
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *user)
@@ -635,29 +434,14 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 	bool end = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
 
 	(void)session;
-	switch (frame->hd.type) {
-	case NGHTTP2_HEADERS:
-		if (st && frame->headers.cat == NGHTTP2_HCAT_REQUEST)
-			begin_request(st, end);
-		else if (st && end)
-			end_request(st);
-		break;
-	case NGHTTP2_DATA:
-		if (st && end)
-			end_request(st);
-		else if (!frame->hd.length)
-			count_empty(c);
-		break;
-	case NGHTTP2_PING:
-	case NGHTTP2_SETTINGS:
-		if (!(frame->hd.flags & NGHTTP2_FLAG_ACK))
-			count_empty(c);
-		break;
-	case NGHTTP2_PRIORITY:
-		count_empty(c);
-		break;
-	default:
-		break;
+	count_frame(c, frame);
+	if (!st || c->is_refused)
+		return 0;
+	if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+		c->had_request = true;
+		h2_stream_begin(st, end);
+	} else if (end && (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA)) {
+		h2_stream_end_request(st);
 	}
 	return 0;
 }
@@ -669,25 +453,59 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
 
 	(void)flags;
 	nghttp2_session_consume_connection(session, n);
-	if (!st || !st->is_held || st->is_over) {	/* read off for nobody */
+	if (st)
+		h2_stream_take_body(st, p, n);
+	else
 		nghttp2_session_consume_stream(session, id, n);
-		return 0;
-	}
-	st->unconsumed += n;
-	st->s.handler->on_body(st->s.user, p, n);
 	return 0;
 }
 
 /* An early answer is complete: the rest of the request is not wanted (RFC 9113 section 8.1). */
+static void note_end_framed(struct h2_stream *st)
+{
+	st->end_framed = true;
+	if (!st->request_ended)
+		nghttp2_submit_rst_stream(st->c->session, NGHTTP2_FLAG_NONE, st->id,
+					  NGHTTP2_NO_ERROR);
+}
+
 static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *user)
+{
+	struct h2_server *c = user;
+	struct h2_stream *st = stream_by_id(c, frame->hd.stream_id);
+
+	(void)session;
+	switch (frame->hd.type) {
+	case NGHTTP2_RST_STREAM:
+		h2_input_note_reset(&c->input, frame->hd.stream_id);
+		/* The peer may have provoked it, to be rid of the bound of open streams. */
+		if (frame->rst_stream.error_code != NGHTTP2_NO_ERROR)
+			spend(c);
+		break;
+	case NGHTTP2_GOAWAY:
+		c->is_refused = c->is_refused || frame->goaway.error_code != NGHTTP2_NO_ERROR;
+		break;
+	case NGHTTP2_DATA:
+	case NGHTTP2_HEADERS:
+		if (st && frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
+			note_end_framed(st);
+		break;
+	default:
+		break;
+	}
+	return 0;
+}
+
+/* A head that is too large to be sent, for one. */
+static int on_frame_not_sent(nghttp2_session *session, const nghttp2_frame *frame, int error,
+			     void *user)
 {
 	struct h2_stream *st = stream_by_id(user, frame->hd.stream_id);
 
-	if (frame->hd.type == NGHTTP2_RST_STREAM)
-		note_reset(user, frame->hd.stream_id);
-	if (st && !st->request_ended && frame->hd.flags & NGHTTP2_FLAG_END_STREAM &&
-	    (frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS))
-		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, st->id, NGHTTP2_NO_ERROR);
+	(void)session;
+	(void)error;
+	if (st && frame->hd.type == NGHTTP2_HEADERS)
+		h2_stream_break(st, NGHTTP2_INTERNAL_ERROR);
 	return 0;
 }
 
@@ -695,23 +513,27 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
 {
 	struct h2_server *c = user;
 	struct h2_stream *st = stream_by_id(c, id);
-	bool complete;
 
 	(void)session;
+	(void)code;
 	if (!st)
 		return 0;
 	st->is_closed = true;
-	c->open--;
+	if (!--c->open)
+		c->idle_us = loop_now_us(c->loop);
+	list_del(&st->break_node);
+	list_del(&st->sent_node);
 	/* What was framed is told before the end is. */
-	if (st->sent_now && st->is_held && !st->is_over) {
-		size_t n = st->sent_now;
-
-		st->sent_now = 0;
-		st->s.handler->on_sent(st->s.user, n);
+	h2_stream_tell_sent(st);
+	if (!c->stream)
+		return 0;
+	if (st->end_framed && !st->is_buried) {
+		list_add_tail(&c->done, &st->sent_node);
+		h2_schedule_flush(c);
+		return 0;
 	}
-	complete = st->send_ended || (st->head_sent && st->has_no_body);
-	end_stream(st, complete && code == NGHTTP2_NO_ERROR ? ERR_OK : ERR_RESET);
-	bury_if_done(st);
+	h2_stream_tell_closed(st, ERR_RESET);
+	h2_bury_if_done(st);
 	return 0;
 }
 
@@ -725,8 +547,27 @@ static nghttp2_session_callbacks *new_callbacks(void)
 	nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_frame);
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data);
 	nghttp2_session_callbacks_set_on_frame_send_callback(cb, on_frame_sent);
+	nghttp2_session_callbacks_set_on_frame_not_send_callback(cb, on_frame_not_sent);
 	nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_stream_close);
 	return cb;
+}
+
+static nghttp2_option *new_options(void)
+{
+	nghttp2_option *o;
+
+	CHECK(!nghttp2_option_new(&o));
+	nghttp2_option_set_no_auto_window_update(o, 1);
+	nghttp2_option_set_no_closed_streams(o, 1);
+	nghttp2_option_set_server_fallback_rfc7540_priorities(o, 0);
+	nghttp2_option_set_max_send_header_block_length(o, HEAD_SENT_MAX);
+#ifdef HAVE_NGHTTP2_OPTION_SET_MAX_CONTINUATIONS
+	nghttp2_option_set_max_continuations(o, H2_CONTINUATIONS_MAX + 1);
+#endif
+#ifdef HAVE_NGHTTP2_OPTION_SET_STREAM_RESET_RATE_LIMIT
+	nghttp2_option_set_stream_reset_rate_limit(o, LIBRARY_RESETS, LIBRARY_RESETS);
+#endif
+	return o;
 }
 
 static void new_session(struct h2_server *c)
@@ -738,15 +579,8 @@ static void new_session(struct h2_server *c)
 		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HTTP_HEAD_MAX },
 	};
 	nghttp2_session_callbacks *cb = new_callbacks();
-	nghttp2_option *o;
+	nghttp2_option *o = new_options();
 
-	CHECK(!nghttp2_option_new(&o));
-	nghttp2_option_set_no_auto_window_update(o, 1);
-	nghttp2_option_set_no_closed_streams(o, 1);
-	nghttp2_option_set_server_fallback_rfc7540_priorities(o, 0);
-#ifdef HAVE_NGHTTP2_OPTION_SET_MAX_CONTINUATIONS
-	nghttp2_option_set_max_continuations(o, H2_CONTINUATIONS_MAX);
-#endif
 	CHECK(!nghttp2_session_server_new2(&c->session, cb, c, o));
 	nghttp2_option_del(o);
 	nghttp2_session_callbacks_del(cb);
@@ -756,68 +590,64 @@ static void new_session(struct h2_server *c)
 					      H2_CONNECTION_WINDOW);
 }
 
-/* ---- frames as they come ---- */
+/* ---- input ---- */
 
 /*
  * nghttp2 says nothing of frames on streams that are closed, which are errors (RFC 9113 section
  * 5.1) unless it is we who reset the stream and the peer may not know yet.
  */
-static void judge_frame(struct h2_server *c, uint8_t type, int32_t id)
+static void judge_frame(struct h2_server *c, const struct h2_frame *f)
 {
-	int32_t *reset;
-
-	if (id % 2 == 0 || id > nghttp2_session_get_last_proc_stream_id(c->session) ||
-	    stream_by_id(c, id))
+	if (c->input.continuations > H2_CONTINUATIONS_MAX) {
+		refuse_peer(c, NGHTTP2_ENHANCE_YOUR_CALM);
 		return;
-	reset = find_reset(c, id);
-	if (type == NGHTTP2_RST_STREAM && reset)
-		*reset = 0;	/* now it knows */
-	if (type != NGHTTP2_DATA && type != NGHTTP2_HEADERS)
+	}
+	if (f->id % 2 == 0 || f->id > nghttp2_session_get_last_proc_stream_id(c->session) ||
+	    stream_by_id(c, f->id))
 		return;
-	if (reset)
-		count_empty(c);
+	if (f->type == NGHTTP2_RST_STREAM)
+		h2_input_forget_reset(&c->input, f->id);
+	if (f->type != NGHTTP2_DATA && f->type != NGHTTP2_HEADERS)
+		return;
+	if (h2_input_was_reset(&c->input, f->id))
+		spend(c);
 	else
-		nghttp2_session_terminate_session(c->session, NGHTTP2_STREAM_CLOSED);
+		refuse_peer(c, NGHTTP2_STREAM_CLOSED);
 }
 
-/* The piece of the input that ends with the frame at its beginning, or with the input. */
-static size_t next_piece(struct h2_server *c, const uint8_t *p, size_t n)
+static void note_head(struct h2_server *c)
 {
-	struct h2_input *in = &c->input;
-	size_t taken = in->left < n ? in->left : n;
+	bool in_head = h2_input_is_in_head(&c->input);
 
-	in->left -= taken;
-	if (taken)
-		return taken;
-	while (taken < n && in->have < H2_FRAME_HEAD)
-		in->head[in->have++] = p[taken++];
-	if (in->have < H2_FRAME_HEAD)
-		return taken;
-	in->have = 0;
-	in->left = (size_t)in->head[0] << 16 | (size_t)in->head[1] << 8 | in->head[2];
-	judge_frame(c, in->head[3], (int32_t)((in->head[5] & 0x7fu) << 24 |
-		    (uint32_t)in->head[6] << 16 | (uint32_t)in->head[7] << 8 | in->head[8]));
-	n = in->left < n - taken ? in->left : n - taken;
-	in->left -= n;
-	return taken + n;
+	if (in_head && !c->is_in_head)
+		c->head_us = c->had_request ? loop_now_us(c->loop) : c->idle_us;
+	if (!in_head)
+		c->decoded = 0;
+	c->is_in_head = in_head;
 }
 
-/* False when it is not even HTTP/2, or a flood. */
-static bool take_input(struct h2_server *c, const uint8_t *p, size_t n)
+static void take_input(struct h2_server *c, const uint8_t *p, size_t n)
 {
-	while (n && c->stream) {
-		size_t piece = next_piece(c, p, n);
+	while (n && c->stream && !c->is_refused) {
+		struct h2_frame frame;
+		bool begins;
+		size_t piece = h2_input_piece(&c->input, p, n, &frame, &begins);
 		ssize_t rc;
 
+		if (begins)
+			judge_frame(c, &frame);
+		if (c->is_refused)
+			return;
 		c->in_session = true;
 		rc = nghttp2_session_mem_recv(c->session, p, piece);
 		c->in_session = false;
-		if (rc < 0)
-			return false;
+		if (rc < 0)	/* no HTTP/2 at all, or more to acknowledge than it keeps */
+			refuse_peer(c, rc == NGHTTP2_ERR_FLOODED ? NGHTTP2_ENHANCE_YOUR_CALM :
+				    NGHTTP2_PROTOCOL_ERROR);
+		note_head(c);
 		p += piece;
 		n -= piece;
 	}
-	return true;
 }
 
 /* ---- the net stream ---- */
@@ -828,28 +658,25 @@ static void on_readable(void *user)
 	uint8_t *scratch = loop_scratch(c->loop);
 
 	CHECK_MAGIC(c, H2_SERVER_MAGIC);
-	while (c->stream) {
+	for (int i = 0; i < READS_PER_TURN && c->stream && !c->is_paused; i++) {
 		ptrdiff_t n = stream_read(c->stream, scratch, LOOP_SCRATCH_SIZE);
 
 		if (n == ERR_AGAIN)
 			break;
 		if (n < 0) {
-			close_connection(c, (int)n, false);
+			close_connection(c, (int)n, GENTLY);
 			return;
 		}
 		c->heard_us = loop_now_us(c->loop);
-		c->pinged = false;
-		if (!take_input(c, scratch, (size_t)n)) {
-			if (c->stream)
-				server_flush(c);
-			close_connection(c, ERR_SYNTAX, false);
-			return;
-		}
+		c->is_pinged = false;
+		take_input(c, scratch, (size_t)n);
+		if (c->stream && (c->is_refused || is_clogged(c)))
+			server_flush(c);
 	}
 	if (!c->stream)
 		return;
-	arm_timer(c);
-	schedule_flush(c);
+	ensure_timer(c);
+	h2_schedule_flush(c);
 }
 
 static void on_writable(void *user)
@@ -865,7 +692,7 @@ static void on_close(void *user, int err)
 	struct h2_server *c = user;
 
 	CHECK_MAGIC(c, H2_SERVER_MAGIC);
-	close_connection(c, err, false);
+	close_connection(c, err, GENTLY);
 }
 
 static const struct stream_handler stream_events = {
@@ -874,27 +701,7 @@ static const struct stream_handler stream_events = {
 	.on_close = on_close,
 };
 
-/* Idle, or perhaps dead: a peer with open streams is asked before it is given up. */
-static void on_timer(struct loop_timer *t)
-{
-	struct h2_server *c = container_of(t, struct h2_server, timer);
-
-	CHECK_MAGIC(c, H2_SERVER_MAGIC);
-	if (!c->open) {
-		nghttp2_session_terminate_session(c->session, NGHTTP2_NO_ERROR);
-		server_flush(c);
-		close_connection(c, ERR_TIMEOUT, false);
-		return;
-	}
-	if (c->pinged) {
-		close_connection(c, ERR_TIMEOUT, true);
-		return;
-	}
-	c->pinged = true;
-	nghttp2_submit_ping(c->session, NGHTTP2_FLAG_NONE, NULL);
-	loop_timer_arm(t, H2_PING_TIMEOUT_MS);
-	schedule_flush(c);
-}
+/* ---- the owner's operations ---- */
 
 struct h2_server *h2_server_new(struct loop *l, struct stream *s,
 				const struct h2_server_settings *settings)
@@ -910,19 +717,25 @@ struct h2_server *h2_server_new(struct loop *l, struct stream *s,
 	c->connection.local = *stream_local(s);
 	c->connection.is_tls = stream_is_tls(s);
 	c->connection.tls = stream_tls_peer(s);
-	c->input.left = H2_PREFACE;
-	c->empty_tokens = H2_EMPTY_BURST;
-	c->empty_us = loop_now_us(l);
+	c->heard_us = c->idle_us = loop_now_us(l);
+	h2_input_init(&c->input, c->heard_us);
 	list_init(&c->streams);
 	list_init(&c->sent);
+	list_init(&c->breaking);
+	list_init(&c->done);
 	loop_task_init(&c->flush_task, on_flush_task);
 	loop_timer_init(&c->timer, l, on_timer);
 	new_session(c);
 	stream_set_handler(s, &stream_events, c);
 	stream_set_reading(s, true);
-	arm_timer(c);
-	schedule_flush(c);
+	ensure_timer(c);
+	h2_schedule_flush(c);
 	return c;
+}
+
+void h2_server_trust(struct h2_server *c)
+{
+	c->is_known = true;
 }
 
 void h2_server_drain(struct h2_server *c)
@@ -933,12 +746,23 @@ void h2_server_drain(struct h2_server *c)
 	nghttp2_submit_goaway(c->session, NGHTTP2_FLAG_NONE,
 			      nghttp2_session_get_last_proc_stream_id(c->session),
 			      NGHTTP2_NO_ERROR, NULL, 0);
-	schedule_flush(c);
+	h2_schedule_flush(c);
+}
+
+bool h2_server_is_idle(const struct h2_server *c)
+{
+	return list_is_empty(&c->streams) && c->out_at == c->out.n;
 }
 
 void h2_server_abort(struct h2_server *c, int err)
 {
-	close_connection(c, err, true);
+	bool is_idle = h2_server_is_idle(c) && !c->in_session;
+
+	if (c->stream && is_idle) {
+		nghttp2_session_terminate_session(c->session, NGHTTP2_NO_ERROR);
+		server_flush(c);
+	}
+	close_connection(c, err, is_idle ? GENTLY : ABRUPTLY);
 }
 
 struct http_connection *h2_server_connection(struct h2_server *c)

@@ -88,13 +88,19 @@ static void serve_h1(struct connection *c)
 
 static void serve_h2(struct connection *c)
 {
+	int64_t streams = c->worker->server->options->http2_max_streams;
+
 	c->h2_settings = (struct h2_server_settings){
 		.accept = c->accept, .arg = c->worker, .on_gone = on_h2_gone,
-		.max_streams = (uint32_t)c->worker->server->options->http2_max_streams,
+		/* kube-apiserver takes zero and less for its default, and no more than 31 bits. */
+		.max_streams = streams <= 0 ? 0 : streams > INT32_MAX ? INT32_MAX :
+			       (uint32_t)streams,
 	};
 	c->h2 = h2_server_new(c->worker->loop, c->stream, &c->h2_settings);
 	h2_server_set_user(c->h2, c);
 	h2_server_connection(c->h2)->owner = c;
+	if (atomic_load(&c->worker->server->draining))	/* the handshake took longer */
+		h2_server_drain(c->h2);
 }
 
 static void on_open(void *user)
@@ -175,7 +181,22 @@ void connection_authenticated(struct http_connection *hc)
 	if (c->authenticated)
 		return;
 	c->authenticated = true;
+	if (c->h2)
+		h2_server_trust(c->h2);
 	count(&c->worker->server->unauthenticated, -1);
+}
+
+/* HTTP/1.1 is told with the answer to its next request, which is a refusal then. */
+void connections_drain(struct worker *w)
+{
+	struct list *node, *safe;
+
+	list_for_each(node, safe, &w->connections) {
+		struct connection *c = container_of(node, struct connection, node);
+
+		if (c->h2)
+			h2_server_drain(c->h2);
+	}
 }
 
 void connections_abort(struct worker *w)

@@ -17,6 +17,8 @@ void connection_accept(struct worker *w, int fd, const struct address *peer, boo
 		       http_accept_fn *accept);
 /* A request on it passed authentication. */
 void connection_authenticated(struct http_connection *c);
+/* GOAWAY to every HTTP/2 connection of the worker: no new request comes, running ones go on. */
+void connections_drain(struct worker *w);
 /* Ends every connection of the worker at once. */
 void connections_abort(struct worker *w);
 

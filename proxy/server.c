@@ -264,6 +264,8 @@ void server_drain(struct server *s)
 	for (size_t i = 0; i < s->worker_count; i++)
 		worker_close_listeners(s->workers[i]);
 	atomic_store(&s->draining, true);
+	for (size_t i = 0; i < s->worker_count; i++)
+		worker_drain(s->workers[i]);
 	until = clock_monotonic_us(s->clock) + s->options->request_timeout_ms * INT64_C(1000);
 	while (atomic_load(&s->exchanges) && clock_monotonic_us(s->clock) < until)
 		sleep_ms(20);

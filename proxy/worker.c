@@ -114,6 +114,16 @@ static void close_listeners(void *arg)
 		node_waits_end(w->node_waits);
 }
 
+static void drain(void *arg)
+{
+	connections_drain(arg);
+}
+
+void worker_drain(struct worker *w)
+{
+	loop_post(w->loop, drain, w);
+}
+
 void worker_close_listeners(struct worker *w)
 {
 	loop_post(w->loop, close_listeners, w);

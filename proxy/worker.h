@@ -40,6 +40,8 @@ int worker_start(struct worker *w);
 void worker_ping(struct worker *w);
 /* Closes the listeners; open connections go on. Any thread. */
 void worker_close_listeners(struct worker *w);
+/* Tells clients that no new request is served on their connections. Any thread. */
+void worker_drain(struct worker *w);
 /* Ends the loop, joins the thread, frees everything. */
 void worker_free(struct worker *w);
 
