@@ -127,12 +127,12 @@ static enum body_media object_media(struct str value)
 
 enum body_media body_media(const struct http_headers *headers, bool is_patch)
 {
-	const struct str *type = http_headers_get(headers, STR("Content-Type"));
-	const struct str *encoding = http_headers_get(headers, STR("Content-Encoding"));
+	const struct str *type = http_field_get(headers, HTTP_CONTENT_TYPE);
+	const struct str *encoding = http_field_get(headers, HTTP_CONTENT_ENCODING);
 	struct str value = type ? *type : STR_NULL;
 
-	if (http_headers_count(headers, STR("Content-Type")) > 1 ||
-	    http_headers_count(headers, STR("Content-Encoding")) > 1 ||
+	if (http_field_count(headers, HTTP_CONTENT_TYPE) > 1 ||
+	    http_field_count(headers, HTTP_CONTENT_ENCODING) > 1 ||
 	    (encoding && encoding->n && !str_eq_nocase(*encoding, STR("identity"))))
 		return BODY_UNKNOWN;
 	return is_patch ? patch_media(value) : object_media(value);

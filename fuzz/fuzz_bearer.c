@@ -38,7 +38,7 @@ static void check_protocols(struct http_headers *h)
 		CHECK(str_is_utf8(strbuf_str(&token)));
 	strbuf_fini_secret(&token);
 	authn_strip_credentials(h);
-	CHECK(!http_headers_has(h, STR("Authorization")));
+	CHECK(!http_field_has(h, HTTP_AUTHORIZATION));
 	token = STRBUF_INIT;
 	CHECK(!bearer_token_from_protocols(h, &token, &why) && !token.n);
 }

@@ -38,7 +38,7 @@ static void on_head(void *user, struct http_message *m, bool end)
 
 	CHECK(m->status >= 100 && m->status <= 599 && m->status != 101);
 	CHECK(m->status >= 200 || !end);
-	CHECK(!http_headers_has(&m->headers, STR("transfer-encoding")));
+	CHECK(!http_field_has(&m->headers, HTTP_TRANSFER_ENCODING));
 	owed = m->content_length;
 	strbuf_addf(log_to, "%d %d\n", m->status, end);
 	log_fields(&m->headers);

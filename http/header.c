@@ -146,58 +146,6 @@ const struct str *http_headers_get(const struct http_headers *h, struct str name
 	return NULL;
 }
 
-bool http_headers_has(const struct http_headers *h, struct str name)
-{
-	return http_headers_get(h, name) != NULL;
-}
-
-size_t http_headers_count(const struct http_headers *h, struct str name)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < h->n; i++)
-		n += str_eq_nocase(h->v[i].name, name);
-	return n;
-}
-
-/* Keeps the fields for which drop says false, in their order. */
-static size_t remove_if(struct http_headers *h, struct str name,
-			bool (*drop)(struct str field, struct str name))
-{
-	size_t kept = 0, removed;
-
-	for (size_t i = 0; i < h->n; i++)
-		if (!drop(h->v[i].name, name))
-			h->v[kept++] = h->v[i];
-	removed = h->n - kept;
-	h->n = kept;
-	return removed;
-}
-
-size_t http_headers_remove(struct http_headers *h, struct str name)
-{
-	return remove_if(h, name, str_eq_nocase);
-}
-
-size_t http_headers_remove_prefix(struct http_headers *h, struct str prefix)
-{
-	return remove_if(h, prefix, str_has_prefix_nocase);
-}
-
-void http_headers_set(struct http_headers *h, struct str name, struct str value)
-{
-	http_headers_remove(h, name);
-	http_headers_add(h, name, value);
-}
-
-bool http_headers_has_token(const struct http_headers *h, struct str name, struct str token)
-{
-	for (size_t i = 0; i < h->n; i++)
-		if (str_eq_nocase(h->v[i].name, name) && list_has_token(h->v[i].value, token))
-			return true;
-	return false;
-}
-
 static void mark_nominated(struct http_headers *h, struct str list)
 {
 	struct str piece;

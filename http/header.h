@@ -92,16 +92,6 @@ void http_field_set(struct http_headers *h, enum http_field f, struct str value)
 bool http_field_has_token(const struct http_headers *h, enum http_field f, struct str token);
 /* The first value of name, or NULL. */
 const struct str *http_headers_get(const struct http_headers *h, struct str name);
-bool http_headers_has(const struct http_headers *h, struct str name);
-size_t http_headers_count(const struct http_headers *h, struct str name);
-/* Removes every field of that name; returns how many. */
-size_t http_headers_remove(struct http_headers *h, struct str name);
-/* Removes every field whose name starts so (any case). */
-size_t http_headers_remove_prefix(struct http_headers *h, struct str prefix);
-/* Removes all, then adds one. */
-void http_headers_set(struct http_headers *h, struct str name, struct str value);
-/* True if a comma list in any field of that name has the token (any case). */
-bool http_headers_has_token(const struct http_headers *h, struct str name, struct str token);
 /*
  * Removes what is hop by hop (RFC 9110 section 7.6.1): first every name the Connection fields
  * nominate, then Connection, Keep-Alive, Proxy-Connection, TE, Trailer, Transfer-Encoding, Upgrade.

@@ -454,7 +454,7 @@ static void replace(struct admit *a)
 		m->target = arena_printf(a->r.arena, "%.*s%s%.*s", STR_ARG(path_part(a->target)),
 					 a->r.new_query.n ? "?" : "", STR_ARG(a->r.new_query));
 	if (a->r.body_replaced && a->r.new_content_type.n)
-		http_headers_set(&m->headers, STR("Content-Type"), a->r.new_content_type);
+		http_field_set(&m->headers, HTTP_CONTENT_TYPE, a->r.new_content_type);
 	if (!a->r.body_there && !a->r.body_replaced)
 		return;
 	x->body_is_whole = true;
@@ -462,8 +462,8 @@ static void replace(struct admit *a)
 	m->content_length = (int64_t)body.n;
 	m->has_body = body.n > 0;
 	m->expect_continue = false;
-	http_headers_remove(&m->headers, STR("Expect"));
-	http_headers_set(&m->headers, STR("Content-Length"),
+	http_field_remove(&m->headers, HTTP_BIT(HTTP_EXPECT));
+	http_field_set(&m->headers, HTTP_CONTENT_LENGTH,
 			 arena_printf(a->r.arena, "%zu", body.n));
 }
 
@@ -553,7 +553,7 @@ static void begin(struct exchange *x)
 
 	/* What the client's Connection field nominates will not be there for the upstream. */
 	http_headers_remove_hop_by_hop(&x->request->headers);
-	type = http_headers_get(&x->request->headers, STR("Content-Type"));
+	type = http_field_get(&x->request->headers, HTTP_CONTENT_TYPE);
 	a->x = x;
 	a->tries = 1;
 	a->target = x->request->target;
@@ -601,7 +601,7 @@ void exchange_admit_again(struct exchange *x)
 	a->tries++;
 	x->body_is_whole = false;
 	x->request->target = a->target;
-	http_headers_remove(&x->request->headers, STR("Content-Type"));
+	http_field_remove(&x->request->headers, HTTP_BIT(HTTP_CONTENT_TYPE));
 	if (a->content_type.n)
 		http_headers_add(&x->request->headers, STR("Content-Type"), a->content_type);
 	admission_again(&a->r);

@@ -102,7 +102,7 @@ static enum admission_result scripted(struct admission_request *r, enum admissio
 
 	(void)op;
 	plugin.runs++;
-	plugin.types = http_headers_count(r->headers, STR("Content-Type"));
+	plugin.types = http_field_count(r->headers, HTTP_CONTENT_TYPE);
 	if (rc != ADMISSION_ALLOW)
 		return rc;
 	if (plugin.result == ADMISSION_DENY)

@@ -117,7 +117,7 @@ static void on_request(void *arg, struct http_stream *s, struct http_message *m,
 {
 	struct connection *c = arg;
 	struct fake_upstream *u = c->upstream;
-	const struct str *user = http_headers_get(&m->headers, STR("X-Remote-User"));
+	const struct str *user = http_field_get(&m->headers, HTTP_X_REMOTE_USER);
 	struct http_message answer = { .status = 200 };
 	const char *body = "ok";
 

@@ -229,7 +229,7 @@ struct str fake_field(const struct fake_stream *f, const char *name)
 
 bool fake_has_field(const struct fake_stream *f, const char *name)
 {
-	return http_headers_has(&f->head.headers, str_from(name));
+	return http_headers_get(&f->head.headers, str_from(name)) != NULL;
 }
 
 bool fake_body_has(const struct fake_stream *f, const char *text)

@@ -22,7 +22,7 @@ static struct fake_stream *one_round_to(const char *target, const char *want_bod
 	str_is(up->head.target, str_from(target));
 	str_is(strbuf_str(&up->body), str_from(want_body));
 	str_is(fake_field(up, "X-Forwarded-For"), STR("192.0.2.7"));
-	int_is(http_headers_count(&up->head.headers, STR("X-Remote-User")), 1);
+	int_is(http_field_count(&up->head.headers, HTTP_X_REMOTE_USER), 1);
 	return up;
 }
 

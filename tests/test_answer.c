@@ -49,7 +49,7 @@ static void is_whole(int code)
 	int_is(client->head.content_length, client->body.n);
 	str_is(fake_field(client, "Audit-Id"), STR("audit-1"));
 	str_is(fake_field(client, "Date"), STR(DATE));
-	int_is(http_headers_count(&client->head.headers, STR("Content-Type")), 1);
+	int_is(http_field_count(&client->head.headers, HTTP_CONTENT_TYPE), 1);
 	ok(x.head_sent && x.response_ended && x.discard_body);
 	ok(!x.deadline.armed);
 	int_is(x.status, code);

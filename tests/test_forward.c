@@ -98,7 +98,7 @@ static void test_forwarded_for(void)
 	fake_proxy_start();
 	f = fake_request("GET", PODS, TOM "X-Forwarded-For: 10.0.0.1\nx-forwarded-for: ::1, a\n");
 	up = fake_client_give();
-	int_is(http_headers_count(&up->head.headers, STR("X-Forwarded-For")), 1);
+	int_is(http_field_count(&up->head.headers, HTTP_X_FORWARDED_FOR), 1);
 	str_is(fake_field(up, "X-Forwarded-For"), STR("10.0.0.1, ::1, a, 192.0.2.7"));
 	str_is(fake_field(up, "Host"), STR("kube-apiserver"));
 	answer(up);
@@ -261,11 +261,11 @@ static void test_response(void)
 			 "Warning: 199 - \"up\"\n", false);
 	int_is(f->head.status, 404);
 	ok(!f->head_end);
-	int_is(http_headers_count(&f->head.headers, STR("Audit-Id")), 1);
+	int_is(http_field_count(&f->head.headers, HTTP_AUDIT_ID), 1);
 	str_is(fake_field(f, "Audit-Id"), STR("mine"));
 	str_is(fake_field(f, "Date"), STR("Tue, 14 Nov 2023 22:13:20 GMT"));
 	str_is(fake_field(f, "X-Kept"), STR("2"));
-	int_is(http_headers_count(&f->head.headers, STR("Warning")), 2);
+	int_is(http_field_count(&f->head.headers, HTTP_WARNING), 2);
 	ok(!fake_has_field(f, "X-Hop") && !fake_has_field(f, "Connection") &&
 	   !fake_has_field(f, "Keep-Alive"));
 	fake_stream_body(up, "none");
@@ -284,7 +284,7 @@ static void test_date_is_kept(void)
 	f = fake_request("GET", PODS, TOM);
 	up = fake_client_give();
 	fake_stream_head(up, 200, "Date: theirs\n", true);
-	int_is(http_headers_count(&f->head.headers, STR("Date")), 1);
+	int_is(http_field_count(&f->head.headers, HTTP_DATE), 1);
 	str_is(fake_field(f, "Date"), STR("theirs"));
 	ok(f->head_end && up->released && !up->was_reset);
 	stop(f, up);
@@ -439,8 +439,8 @@ static void test_retry(void)
 			again = fake_client_give();
 			str_is(again->head.method, str_from(rows[i].method));
 			str_is(fake_field(again, "X-Remote-User"), STR("tom"));
-			int_is(http_headers_count(&again->head.headers, STR("X-Remote-User")), 1);
-			int_is(http_headers_count(&again->head.headers, STR("X-Forwarded-For")), 1);
+			int_is(http_field_count(&again->head.headers, HTTP_X_REMOTE_USER), 1);
+			int_is(http_field_count(&again->head.headers, HTTP_X_FORWARDED_FOR), 1);
 			answer(again);
 		}
 		fake_stream_free(up);

@@ -81,10 +81,8 @@ static void test_by_number(void)
 	is_now("Host: a\nTE: trailers, x\nhost: b\nX-Other: 2\n");
 	http_field_set(&h, HTTP_HOST, STR("c"));
 	is_now("TE: trailers, x\nX-Other: 2\nHost: c\n");
-	http_headers_remove(&h, STR("te"));	/* the number is then only thought to be there */
-	ok(!http_field_has(&h, HTTP_TE));
 	http_field_add(&h, HTTP_RETRY_AFTER, STR("1"));
-	is_now("X-Other: 2\nHost: c\nRetry-After: 1\n");
+	is_now("TE: trailers, x\nX-Other: 2\nHost: c\nRetry-After: 1\n");
 }
 
 static void test_look_up(void)
@@ -92,20 +90,7 @@ static void test_look_up(void)
 	fill("Host: a\nX-A: 1\nx-a: 2\n");
 	str_is(*http_headers_get(&h, STR("x-A")), STR("1"));
 	ok(!http_headers_get(&h, STR("x_a")));
-	ok(http_headers_has(&h, STR("HOST")));
-	int_is(http_headers_count(&h, STR("X-a")), 2);
-	int_is(http_headers_count(&h, STR("none")), 0);
-}
-
-static void test_remove_and_set(void)
-{
-	fill("A: 1\nX-Remote-User: u\nb: 2\nx-remote-group: g\na: 3\nX-Remote: r\n");
-	int_is(http_headers_remove(&h, STR("A")), 2);
-	is_now("X-Remote-User: u\nb: 2\nx-remote-group: g\nX-Remote: r\n");
-	int_is(http_headers_remove_prefix(&h, STR("x-REMOTE-")), 2);
-	is_now("b: 2\nX-Remote: r\n");
-	http_headers_set(&h, STR("B"), STR("9"));
-	is_now("X-Remote: r\nB: 9\n");
+	ok(http_headers_get(&h, STR("HOST")) && !http_headers_get(&h, STR("none")));
 }
 
 static void test_many(void)
@@ -114,17 +99,17 @@ static void test_many(void)
 	for (int i = 0; i < 1000; i++)
 		http_headers_add(&h, arena_printf(&arena, "n%d", i), STR("v"));
 	int_is(h.n, 1000);
-	ok(http_headers_has(&h, STR("N0")) && http_headers_has(&h, STR("n999")));
+	ok(http_headers_get(&h, STR("N0")) && http_headers_get(&h, STR("n999")));
 }
 
 static void test_tokens(void)
 {
 	fill("Connection: keep-alive , Upgrade\nconnection: close\n");
-	ok(http_headers_has_token(&h, STR("Connection"), STR("upgrade")));
-	ok(http_headers_has_token(&h, STR("Connection"), STR("Close")));
-	ok(http_headers_has_token(&h, STR("Connection"), STR("keep-alive")));
-	ok(!http_headers_has_token(&h, STR("Connection"), STR("keep")));
-	ok(!http_headers_has_token(&h, STR("TE"), STR("close")));
+	ok(http_field_has_token(&h, HTTP_CONNECTION, STR("upgrade")));
+	ok(http_field_has_token(&h, HTTP_CONNECTION, STR("Close")));
+	ok(http_field_has_token(&h, HTTP_CONNECTION, STR("keep-alive")));
+	ok(!http_field_has_token(&h, HTTP_CONNECTION, STR("keep")));
+	ok(!http_field_has_token(&h, HTTP_TE, STR("close")));
 }
 
 static void test_hop_by_hop(void)
@@ -181,7 +166,6 @@ int main(void)
 		TAP(test_numbers),
 		TAP(test_by_number),
 		TAP(test_look_up),
-		TAP(test_remove_and_set),
 		TAP(test_many),
 		TAP(test_tokens),
 		TAP(test_hop_by_hop),

@@ -96,7 +96,7 @@ static bool clause_as(const struct clause *c, bool may_shape, enum reply_as *out
 
 bool reply_is_pretty(const struct call *c)
 {
-	const struct str *agent = http_headers_get(&c->request.headers, STR("User-Agent"));
+	const struct str *agent = http_field_get(&c->request.headers, HTTP_USER_AGENT);
 	struct http_headers h;
 
 	http_headers_init(&h, c->arena);

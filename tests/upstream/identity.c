@@ -230,6 +230,17 @@ static void read_extra(const struct identity_names *prefixes, const struct http_
 	u->extra_count = n;
 }
 
+static void remove_if(struct http_headers *h, struct str name,
+		      bool (*matches)(struct str field, struct str name))
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < h->n; i++)
+		if (!matches(h->v[i].name, name))
+			h->v[kept++] = h->v[i];
+	h->n = kept;
+}
+
 static void remove_used(const struct identity_options *o, struct http_headers *h)
 {
 	static const size_t lists[] = { offsetof(struct identity_options, username_headers),
@@ -240,10 +251,10 @@ static void remove_used(const struct identity_options *o, struct http_headers *h
 		const struct identity_names *names = (const void *)((const char *)o + lists[i]);
 
 		for (size_t j = 0; j < names->n; j++)
-			http_headers_remove(h, str_from(names->v[j]));
+			remove_if(h, str_from(names->v[j]), str_eq_nocase);
 	}
 	for (size_t i = 0; i < o->extra_prefixes.n; i++)
-		http_headers_remove_prefix(h, str_from(o->extra_prefixes.v[i]));
+		remove_if(h, str_from(o->extra_prefixes.v[i]), str_has_prefix_nocase);
 }
 
 /* 1: accepted; 0: no opinion; ERR_REFUSED: an error. */
