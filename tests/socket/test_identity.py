@@ -114,14 +114,6 @@ def test_what_a_header_cannot_carry_is_refused(stack):
         equal(stack.control("/_test/seen?prefix=" + pods).json()["count"], forwarded)
 
 
-def test_impersonation_is_refused(stack):
-    for header in ("Impersonate-User: admin", "impersonate-group: system:masters",
-                   "Impersonate-Extra-x: y", "IMPERSONATE-UID: 1"):
-        r = stack.ask(ECHO, "admin", headers=[header])
-        equal(r.status, 403, header)
-        expect("impersonation" in r.json()["message"], r.body)
-
-
 def test_resumed_sessions_carry_the_same_identity(stack):
     context = harness.client_context(stack.pki, "jane")
     first = stack.connect(context=context)
