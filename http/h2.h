@@ -23,7 +23,7 @@
 #define H2_MAX_STREAMS 100		/* as kube-apiserver */
 #define H2_CONNECTION_WINDOW (1024 * 1024)
 #define H2_OUT_MAX (64 * 1024)		/* bytes of frames before the socket is asked */
-#define H2_QUEUE_MAX 500		/* frames besides DATA that wait for a socket that is full */
+#define H2_QUEUE_MAX 500		/* frames besides DATA that wait for a full socket */
 #define H2_HEAD_TIMEOUT_MS 32000	/* handshake to the end of the first head; later heads */
 #define H2_IDLE_TIMEOUT_MS 90000	/* without a stream */
 #define H2_PING_IDLE_MS 15000		/* with a stream, but nothing received: ask */

@@ -83,7 +83,7 @@ struct h2_stream {
 	int64_t left;			/* body bytes owed by Content-Length, -1: not counted */
 	size_t unconsumed;		/* request body bytes in the user's hands */
 	size_t sent_now;		/* body bytes framed since the user was told */
-	int64_t moved_us;		/* when the peer's windows took a byte, or the end was given */
+	int64_t moved_us;		/* the peer's windows took a byte, or the end was given */
 	struct strbuf out;		/* owned: body that the peer's windows did not take yet */
 	size_t out_at;
 	nghttp2_nv *trailers;		/* in the arena */
