@@ -329,7 +329,7 @@ static void on_open(void *user)
 	rig.server = h2_server_new(peer_loop, *s, &rig.settings);
 }
 
-static void begin(void)
+static void begin(uint32_t max_streams)
 {
 	static const struct stream_handler opening = { .on_open = on_open };
 	static struct stream *stream;
@@ -339,7 +339,9 @@ static void begin(void)
 	memset(&rig, 0, sizeof(rig));
 	raw = STRBUF_INIT;
 	rig.goaway = UINT32_MAX;
-	rig.settings = (struct h2_server_settings){ .accept = on_accept, .on_gone = on_gone };
+	rig.settings = (struct h2_server_settings){
+		.accept = on_accept, .on_gone = on_gone, .max_streams = max_streams,
+	};
 	peer_loop_new();
 	fd = peer_connect(&rig.peer);
 	stream = stream_accept(peer_loop, fd, &any, NULL, &opening, &stream);
@@ -349,15 +351,25 @@ static void begin(void)
 
 void h2_begin(size_t window)
 {
-	begin();
+	begin(0);
 	rig.window = window;
 	client_new();
 	h2_settle();
 }
 
+void h2_begin_silent(void)
+{
+	begin(0);
+}
+
 void h2_begin_raw(void)
 {
-	begin();
+	h2_begin_streams(0);
+}
+
+void h2_begin_streams(uint32_t max_streams)
+{
+	begin(max_streams);
 	strbuf_add_cstr(&raw, NGHTTP2_CLIENT_MAGIC);
 	raw_frame(NGHTTP2_SETTINGS, 0, 0, STR_NULL);
 	raw_send();

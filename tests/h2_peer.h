@@ -11,7 +11,7 @@
 #include "http/h2.h"
 #include "tests/h1_peer.h"
 
-#define H2_SERVED_MAX 2100
+#define H2_SERVED_MAX 20000
 
 /*
  * What the server's user saw of one request, in order of arrival.  By the path:
@@ -62,6 +62,8 @@ extern struct h2_rig rig;
 void h2_begin(size_t window);
 /* For frames by hand; the preface and SETTINGS have been sent. */
 void h2_begin_raw(void);
+void h2_begin_streams(uint32_t max_streams);	/* the same, with so many streams at once */
+void h2_begin_silent(void);			/* nothing was sent */
 void h2_end(void);
 /* Until nothing happens any more. */
 void h2_settle(void);
