@@ -1,63 +1,98 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tokens, not events: libyaml's parser compares each directive with all before it, and its scanner
+ * looks at every open bracket for each token, so both are bounded before either takes its time.
+ */
 #include "config.h"
 
 #include "admission/yaml_plain.h"
 
 #include <yaml.h>
 
-static bool scalar_is_plain(const yaml_event_t *e, const char **why)
+#include "codec/json.h"
+
+#define TOKENS_MAX (6 * YAML_NODES_MAX)	/* "{a: b}," has as many for one value */
+
+struct scan {
+	size_t tokens, depth;
+	bool has_begun;		/* the first document */
+	bool is_over;
+};
+
+static const char *check_depth(struct scan *s, bool opens)
 {
-	*why = NULL;
-	if (e->data.scalar.anchor)
-		*why = "anchors are not accepted";
-	else if (e->data.scalar.tag)
-		*why = "tags are not accepted";
-	else if (e->data.scalar.plain_implicit && e->data.scalar.length == 2 &&
-		 !memcmp(e->data.scalar.value, "<<", 2))
-		*why = "merge keys are not accepted";
-	return !*why;
+	s->has_begun = true;
+	if (opens)
+		s->depth++;
+	else if (s->depth)
+		s->depth--;
+	return s->depth > JSON_DEPTH_MAX ? "nested too deep" : NULL;
 }
 
-static bool start_is_plain(const yaml_char_t *anchor, const yaml_char_t *tag, const char **why)
+static const char *check_scalar(struct scan *s, const yaml_token_t *t)
 {
-	*why = anchor ? "anchors are not accepted" : tag ? "tags are not accepted" : NULL;
-	return !*why;
+	s->has_begun = true;
+	return t->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && t->data.scalar.length == 2 &&
+	       !memcmp(t->data.scalar.value, "<<", 2) ? "merge keys are not accepted" : NULL;
 }
 
-static bool event_is_plain(const yaml_event_t *e, const char **why)
+/* What is wrong with it, or NULL. */
+static const char *check_token(struct scan *s, const yaml_token_t *t)
 {
-	if (e->type == YAML_ALIAS_EVENT)
-		*why = "aliases are not accepted";
-	else if (e->type == YAML_SCALAR_EVENT)
-		return scalar_is_plain(e, why);
-	else if (e->type == YAML_SEQUENCE_START_EVENT)
-		return start_is_plain(e->data.sequence_start.anchor, e->data.sequence_start.tag,
-				      why);
-	else if (e->type == YAML_MAPPING_START_EVENT)
-		return start_is_plain(e->data.mapping_start.anchor, e->data.mapping_start.tag,
-				      why);
-	return e->type != YAML_ALIAS_EVENT;
+	if (++s->tokens > TOKENS_MAX)
+		return "too many nodes";
+	switch ((int)t->type) {
+	case YAML_VERSION_DIRECTIVE_TOKEN:
+	case YAML_TAG_DIRECTIVE_TOKEN:
+		return "directives are not accepted";
+	case YAML_ALIAS_TOKEN:
+		return "aliases are not accepted";
+	case YAML_ANCHOR_TOKEN:
+		return "anchors are not accepted";
+	case YAML_TAG_TOKEN:
+		return "tags are not accepted";
+	case YAML_SCALAR_TOKEN:
+		return check_scalar(s, t);
+	case YAML_BLOCK_SEQUENCE_START_TOKEN:
+	case YAML_BLOCK_MAPPING_START_TOKEN:
+	case YAML_FLOW_SEQUENCE_START_TOKEN:
+	case YAML_FLOW_MAPPING_START_TOKEN:
+		return check_depth(s, true);
+	case YAML_BLOCK_END_TOKEN:
+	case YAML_FLOW_SEQUENCE_END_TOKEN:
+	case YAML_FLOW_MAPPING_END_TOKEN:
+		return check_depth(s, false);
+	case YAML_DOCUMENT_START_TOKEN:
+		s->is_over = s->has_begun;
+		s->has_begun = true;
+		break;
+	case YAML_DOCUMENT_END_TOKEN:
+	case YAML_STREAM_END_TOKEN:
+		s->is_over = true;
+		break;
+	}
+	return NULL;
 }
 
 bool yaml_is_plain(struct str text, const char **why)
 {
+	struct scan s = { .depth = 0 };
 	yaml_parser_t parser;
-	bool is_plain = true, is_over = false;
 
+	*why = NULL;
 	if (!yaml_parser_initialize(&parser))
 		return true;
 	/* libyaml aborts on a null pointer, which an empty body is. */
 	yaml_parser_set_input_string(&parser, (const unsigned char *)(text.p ? text.p : ""),
 				     text.n);
-	while (is_plain && !is_over) {
-		yaml_event_t e;
+	while (!*why && !s.is_over) {
+		yaml_token_t t;
 
-		if (!yaml_parser_parse(&parser, &e))
+		if (!yaml_parser_scan(&parser, &t))
 			break;
-		is_plain = event_is_plain(&e, why);
-		is_over = e.type == YAML_DOCUMENT_END_EVENT || e.type == YAML_STREAM_END_EVENT;
-		yaml_event_delete(&e);
+		*why = check_token(&s, &t);
+		yaml_token_delete(&t);
 	}
 	yaml_parser_delete(&parser);
-	return is_plain;
+	return !*why;
 }

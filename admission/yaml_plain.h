@@ -9,7 +9,8 @@
 /*
  * Does the first document of a YAML text do without what its readers understand differently:
  * anchors and aliases, tags, merge keys (kube-apiserver's override members that stand before them)?
- * *why is static.  A text that cannot be parsed is left to the reader: true.
+ * And without what takes its readers a time that grows with the square of its length: directives,
+ * deep nesting.  *why is static.  A text that cannot be parsed is left to the reader: true.
  */
 bool yaml_is_plain(struct str text, const char **why);
 

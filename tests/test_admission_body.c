@@ -315,6 +315,10 @@ static void test_yaml(void)
 		{ NODES, "metadata: {<<: {name: b}, name: a}\n", 400, NULL },
 		{ NODES, "metadata: {name: !!binary YQ==}\n", 400, NULL },
 		{ NODES, "metadata: !x {name: a}\n", 400, NULL },
+		{ NODES, "%YAML 1.1\n---\nmetadata: {name: a}\n", 400, NULL },
+		{ NODES, "%TAG !x! y\n--- {metadata: {name: a}}\n", 400, NULL },
+		{ NODES, "--- {metadata: {name: a}}\n--- &x b\n", 0, NULL },
+		{ NODES, "metadata: {name: a}\n...\n%YAML 1.1\n", 0, NULL },
 		{ NODES, "metadata: {name: a, labels: {\"<<\": b}}\n", 0, NULL },
 	};
 
@@ -323,6 +327,31 @@ static void test_yaml(void)
 	check_rows("POST", "application/yaml", rows, array_size(rows));
 	/* A body that never came has no address either. */
 	ok(yaml_is_plain((struct str){ NULL, 0 }, &why));
+}
+
+/* Texts that libyaml would be minutes with: all of them are refused at once. */
+static void test_slow_yaml(void)
+{
+	static const struct {
+		const char *piece, *why;
+	} rows[] = {
+		{ "[", "nested too deep" }, { "{a: [", "nested too deep" },
+		{ "- ", "nested too deep" }, { "? ", "nested too deep" },
+		{ "%TAG !a! b\n", "directives are not accepted" }, { "- \n", "too many nodes" },
+	};
+
+	for (size_t i = 0; i < array_size(rows); i++) {
+		struct strbuf text = STRBUF_INIT;
+		const char *why = NULL;
+
+		tap_row(rows[i].piece);
+		while (text.n < ADMISSION_BODY_MAX)
+			strbuf_add_cstr(&text, rows[i].piece);
+		ok(!yaml_is_plain(strbuf_str(&text), &why));
+		cstr_is(why, rows[i].why);
+		strbuf_fini(&text);
+	}
+	tap_row(NULL);
 }
 
 static void test_delete_options(void)
@@ -657,7 +686,8 @@ int main(void)
 	static const struct tap_test tests[] = {
 		TAP(test_object_types), TAP(test_patch_types), TAP(test_ambiguous_headers),
 		TAP(test_size), TAP(test_json), TAP(test_summary), TAP(test_put_names),
-		TAP(test_yaml), TAP(test_delete_options), TAP(test_patches), TAP(test_defaults),
+		TAP(test_yaml), TAP(test_slow_yaml),
+		TAP(test_delete_options), TAP(test_patches), TAP(test_defaults),
 		TAP(test_equal_owners_are_merged), TAP(test_again_keeps_the_body),
 		TAP(test_touches), TAP(test_protobuf), TAP(test_loose_protobuf_can_be_forbidden),
 		TAP(test_dump), TAP(test_many_owners), TAP_END
