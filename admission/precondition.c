@@ -8,6 +8,8 @@
 
 /* etcd's first write has revision 2: no object ever has this version. */
 #define VERSION_OF_NONE "1"
+/* Go reads no parameter of a query that has more. */
+#define QUERY_PAIRS_MAX 10000
 
 static void init_claims(const struct admission_request *r, struct claim c[2])
 {
@@ -107,6 +109,16 @@ static void add_escaped(struct strbuf *out, struct str s)
 		else
 			strbuf_addf(out, "%%%02X", c);
 	}
+}
+
+/* Will the upstream read it, also with two more? */
+static bool query_counts(struct str query)
+{
+	size_t pairs = 1;
+
+	for (size_t i = 0; i < query.n; i++)
+		pairs += query.p[i] == '&';
+	return pairs + 2 <= QUERY_PAIRS_MAX;
 }
 
 /* In front: of several the first counts, and the client's may be there and empty. */
@@ -241,6 +253,8 @@ static enum admission_result finish_delete(struct admission_request *r)
 	if (!r->attributes->name.n)
 		return ADMISSION_ALLOW;
 	rc = claims_of_delete(r, c);
+	if (rc == ADMISSION_ALLOW && r->read->is_empty && !query_counts(r->query))
+		return admission_bad(r, 400, STR("the query has too many parameters"));
 	if (rc != ADMISSION_ALLOW || disagrees(c) || !has_to_add(c))
 		return rc;
 	if (r->read->is_empty)
@@ -429,6 +443,15 @@ static enum admission_result finish_json_patch(struct admission_request *r)
 	return ADMISSION_ALLOW;
 }
 
+/* The upstream reads versions as numbers, and of 0 it demands nothing. */
+static bool is_version(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] != '0')
+			return true;
+	return false;
+}
+
 enum admission_result precondition_of_apply(struct admission_request *r, struct str version)
 {
 	static const struct str path[] = { { "metadata", 8 }, { "resourceVersion", 15 } };
@@ -443,7 +466,7 @@ enum admission_result precondition_of_apply(struct admission_request *r, struct 
 	if ((inner && !json_is_object(inner)) || (own && !json_is_string(own)))
 		return admission_bad(r, 400, STR("the metadata of the apply patch cannot be read"));
 	/* Where there is no object a client's version says nothing, but one to come may have it. */
-	keep = version.n && text_of(own).n;
+	keep = version.n && is_version(text_of(own));
 	if (keep)
 		replace_body(r, r->read->text);
 	else

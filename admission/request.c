@@ -516,8 +516,9 @@ static bool has_moved(const struct admission_request *r, const struct admission_
 static enum admission_result dry_run_failed(struct admission_request *r,
 					    const struct admission_lookup *l)
 {
-	if (!l->code)
-		return admission_bad(r, 503, l->error.n ? l->error :
+	/* A success that cannot be read is none: nothing was written. */
+	if (l->code < 400)
+		return admission_bad(r, 503, !l->code && l->error.n ? l->error :
 				     STR("the upstream did not answer the dry run"));
 	if (has_moved(r, l) && ++r->dry_runs < ADMISSION_TRIES_MAX) {
 		struct admission_lookup *again;
@@ -562,6 +563,14 @@ static enum admission_result put_spec(struct admission_request *r, json_t *out)
 	return ADMISSION_ALLOW;
 }
 
+/* With a version of its own it may have been tried on a newer object than the one that was read. */
+static bool is_tried_on(const struct admission_request *r, const struct admission_lookup *old)
+{
+	return r->again_on_conflict ||
+	       str_eq(tree_text(r->read->raw, "metadata.resourceVersion"),
+		      tree_text(old->tree, "metadata.resourceVersion"));
+}
+
 static enum admission_result applied_object(struct admission_request *r, json_t **out)
 {
 	struct admission_key key = own_key(r);
@@ -576,6 +585,9 @@ static enum admission_result applied_object(struct admission_request *r, json_t 
 		return rc;
 	if (l->state != ADMISSION_FOUND)
 		return dry_run_failed(r, l);
+	if (!is_tried_on(r, old))
+		return request_conflict(r, STR("the object has been modified; please apply your "
+					       "changes to the latest version and try again"));
 	*out = lookup_tree(r, l);
 	if (!*out)
 		return admission_bad(r, 503, STR("the upstream's answer to the dry run cannot be "

@@ -374,6 +374,34 @@ static void test_delete_query(void)
 	tap_row(NULL);
 }
 
+/* Of so many parameters the upstream reads none: also not the uid, whoever put it there. */
+static void test_delete_query_of_many(void)
+{
+	static const char *const firsts[] = { "a=1", "uid=u1" };
+
+	ask_new = false;
+	for (size_t i = 0; i < array_size(firsts); i++) {
+		struct strbuf target = STRBUF_INIT;
+		struct admission_case c;
+
+		tap_row(firsts[i]);
+		strbuf_addf(&target, NODES "?%s", firsts[i]);
+		for (size_t n = 1; n < 10000; n++)
+			strbuf_add_char(&target, '&');
+		begin(&c, "DELETE", target.p, NULL, STR_NULL, "u1", "");
+		int_is(admission_case_run(&c), ADMISSION_DENY);
+		int_is(c.r.status.code, 400);
+		admission_case_fini(&c);
+		/* In a body it counts, whatever the query says. */
+		begin(&c, "DELETE", target.p, JSON, STR("{}"), "u1", "");
+		int_is(admission_case_run(&c), ADMISSION_ALLOW);
+		ok(c.r.body_replaced);
+		admission_case_fini(&c);
+		strbuf_fini(&target);
+	}
+	tap_row(NULL);
+}
+
 /* A message's bytes from pairs of hexadecimal digits, blanks between. */
 static struct str from_hex(struct arena *a, const char *hex)
 {
@@ -486,7 +514,7 @@ static void test_apply(void)
 {
 	static const char versioned[] = TYPED "\"metadata\":{\"resourceVersion\":\"5\","
 					"\"name\":\"a\"}}";
-	static const char own[] = TYPED "\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"4\"}}";
+	static const char own[] = TYPED "\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"5\"}}";
 	static const char creating[] = TYPED "\"metadata\":{\"resourceVersion\":\"1\","
 				       "\"name\":\"b\"}}";
 	static const struct {
@@ -496,7 +524,10 @@ static void test_apply(void)
 		{ NODES, TYPE "metadata:\n  name: a\n", versioned, true },
 		{ NODES, TYPE "metadata:\n  name: a\n  resourceVersion: ''\n",
 		  TYPED "\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"5\"}}", true },
-		{ NODES, TYPE "metadata:\n  name: a\n  resourceVersion: '4'\n", own, false },
+		{ NODES, TYPE "metadata:\n  name: a\n  resourceVersion: '5'\n", own, false },
+		/* To the upstream 0 is none: whatever is there would be written over. */
+		{ NODES, TYPE "metadata:\n  name: a\n  resourceVersion: '00'\n",
+		  TYPED "\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"5\"}}", true },
 		/* No object has this version: it creates, or fails when one came meanwhile. */
 		{ "/api/v1/nodes/b", TYPE "metadata:\n  name: b\n", creating, true },
 		{ "/api/v1/nodes/b", TYPE "metadata:\n  resourceVersion: '9'\n  name: b\n",
@@ -510,7 +541,7 @@ static void test_apply(void)
 		tap_row(rows[i].body);
 		begin(&c, "PATCH", rows[i].target, APPLY, str_from(rows[i].body), "", "5");
 		c.dry_code = 200;
-		c.dry_body = i < 3 ? RESULT : STR("{\"metadata\":{\"name\":\"b\"}}");
+		c.dry_body = i < 4 ? RESULT : STR("{\"metadata\":{\"name\":\"b\"}}");
 		int_is(admission_case_run(&c), ADMISSION_ALLOW);
 		ok(c.r.body_replaced && !c.r.new_content_type.n);
 		str_is(strbuf_str(&c.r.new_body), str_from(rows[i].want));
@@ -521,6 +552,24 @@ static void test_apply(void)
 		admission_case_fini(&c);
 	}
 	tap_row(NULL);
+}
+
+/* A version that was not read, and yet is there when it is tried: the object is another by now. */
+static void test_apply_to_another_version(void)
+{
+	struct admission_case c;
+
+	ask_new = true;
+	begin(&c, "PATCH", NODES, APPLY, STR(TYPE "metadata: {name: a, resourceVersion: '6'}"), "",
+	      "5");
+	c.dry_code = 200;
+	c.dry_body = RESULT;
+	int_is(admission_case_run(&c), ADMISSION_DENY);
+	int_is(c.r.status.code, 409);
+	str_is(c.r.status.message, STR("Operation cannot be fulfilled on nodes \"a\": the object "
+				       "has been modified; please apply your changes to the latest "
+				       "version and try again"));
+	admission_case_fini(&c);
 }
 
 static void test_apply_refused(void)
@@ -553,6 +602,14 @@ static void test_apply_refused(void)
 	}
 	tap_row(NULL);
 	begin(&c, "PATCH", NODES, APPLY, STR(TYPE "metadata: {name: a}"), "", "5");
+	int_is(admission_case_run(&c), ADMISSION_DENY);
+	ok(!c.r.raw_answer);
+	int_is(c.r.status.code, 503);
+	admission_case_fini(&c);
+	/* A success that cannot be read must not look like one to the client. */
+	begin(&c, "PATCH", NODES, APPLY, STR(TYPE "metadata: {name: a}"), "", "5");
+	c.dry_code = 202;
+	c.dry_body = STR("accepted");
 	int_is(admission_case_run(&c), ADMISSION_DENY);
 	ok(!c.r.raw_answer);
 	int_is(c.r.status.code, 503);
@@ -646,6 +703,7 @@ int main(void)
 		TAP(test_put), TAP(test_yaml_is_converted), TAP(test_merge), TAP(test_json_patch),
 		TAP(test_json_patch_spellings), TAP(test_patches_that_cannot_be_bound),
 		TAP(test_eviction), TAP(test_delete_body), TAP(test_delete_query),
+		TAP(test_delete_query_of_many), TAP(test_apply_to_another_version),
 		TAP(test_protobuf), TAP(test_protobuf_tails), TAP(test_apply),
 		TAP(test_apply_refused), TAP(test_vectors), TAP_END
 	};
