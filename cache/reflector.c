@@ -418,7 +418,7 @@ static int on_error_event(struct reflector *rf, const struct api_status *s)
 	return ERR_UNSUPPORTED;
 }
 
-static void on_object_event(struct reflector *rf, struct watch_event *e)
+static int on_object_event(struct reflector *rf, struct watch_event *e)
 {
 	static const enum reflector_event events[] = {
 		[WATCH_ADDED] = REFLECTOR_ADDED, [WATCH_MODIFIED] = REFLECTOR_MODIFIED,
@@ -430,6 +430,7 @@ static void on_object_event(struct reflector *rf, struct watch_event *e)
 	rc = rf->sink.event(rf->sink.arg, events[e->type], &e->object);
 	if (rc < 0)
 		report_skipped(rf, rc);
+	return rc == ERR_EXPIRED ? rc : 0;
 }
 
 static int on_watch_item(void *arg, struct str item)
@@ -445,7 +446,7 @@ static int on_watch_item(void *arg, struct str item)
 	if (!rc && e.type == WATCH_ERROR)
 		rc = on_error_event(rf, &e.status);
 	if (!rc && e.type != WATCH_BOOKMARK)
-		on_object_event(rf, &e);
+		rc = on_object_event(rf, &e);
 	if (!rc && e.resource_version.n) {
 		strbuf_clear(&rf->version);
 		strbuf_add_str(&rf->version, e.resource_version);

@@ -45,7 +45,10 @@ struct reflector_sink {
 	void (*commit)(void *arg);
 	/* The list failed half-way; nothing is to be removed. */
 	void (*abandon)(void *arg);
-	/* One change, in the order of the upstream. An error skips it (logged). */
+	/*
+	 * One change, in the order of the upstream.  An error skips it (logged), but ERR_EXPIRED:
+	 * what is known can no longer be trusted, and all is listed again.
+	 */
 	int (*event)(void *arg, enum reflector_event e, struct object_cursor *object);
 	void *arg;
 };

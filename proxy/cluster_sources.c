@@ -3,6 +3,7 @@
 
 #include "proxy/cluster_sources.h"
 
+#include "base/err.h"
 #include "codec/fields.h"
 
 /* --- RBAC --- */
@@ -31,14 +32,15 @@ static int read_metadata(struct object_cursor *c, struct str *namespace, struct 
 	return rc;
 }
 
+/* Nothing but the name is read: the rest may be what could not be. */
 static int rbac_remove(struct cluster_stores *s, int kind, struct object_cursor *object)
 {
 	struct str namespace = STR_NULL, name = STR_NULL;
 	struct object_cursor metadata;
 	struct object_field f;
-	int rc;
+	int rc = 0;
 
-	while ((rc = object_next(object, &f)) > 0) {
+	while (!name.n && (rc = object_next(object, &f)) > 0) {
 		if (f.number != ROLE_METADATA)
 			continue;
 		object_enter(&f, &metadata);
@@ -46,9 +48,10 @@ static int rbac_remove(struct cluster_stores *s, int kind, struct object_cursor 
 		if (rc)
 			return rc;
 	}
-	if (!rc)
-		rbac_store_delete(s->rbac, (enum rbac_kind)kind, namespace, name);
-	return rc;
+	if (!name.n)
+		return rc < 0 ? rc : ERR_SYNTAX;
+	rbac_store_delete(s->rbac, (enum rbac_kind)kind, namespace, name);
+	return 0;
 }
 
 static void rbac_commit(struct cluster_stores *s, int kind)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "authn/front_proxy.h"
+#include "base/err.h"
 #include "base/mem.h"
 #include "cache/manifests.h"
 #include "obs/log.h"
@@ -216,13 +217,21 @@ static void on_commit(void *arg)
 	check_ready(w->state);
 }
 
+/*
+ * What an object is now cannot be told: what it was must not go on giving rights, so it is taken
+ * out.  When not even its name can be read, a new list has to tell what is still there.
+ */
 static int on_event(void *arg, enum reflector_event e, struct object_cursor *object)
 {
 	struct watched *w = arg;
 	const struct cluster_sink *sink = w->source->sink;
-	int rc = (e == REFLECTOR_DELETED ? sink->remove : sink->apply)(&w->state->stores,
-								    w->source->kind, object);
+	struct cluster_stores *stores = &w->state->stores;
+	struct object_cursor again = *object;
+	int rc = e == REFLECTOR_DELETED ? 0 : sink->apply(stores, w->source->kind, object);
 
+	if ((e == REFLECTOR_DELETED || rc < 0) &&
+	    sink->remove(stores, w->source->kind, &again) < 0)
+		rc = ERR_EXPIRED;
 	changed(w);
 	return rc;
 }

@@ -262,6 +262,42 @@ static void test_broken_event(void)
 	stop();
 }
 
+/* What an object is now cannot be told: what it gave before is over. */
+static void test_broken_change(void)
+{
+	start_synced();
+	event("clusterrolebindings", "ADDED", BINDING("c", "eve"));
+	event("clusterrolebindings", "MODIFIED",
+	      "{\"metadata\":{\"name\":\"b\",\"resourceVersion\":\"13\"},\"subjects\":7}");
+	fake_proxy_pass(POLICY_PAUSE_MIN_MS);
+	ok(!may_read("tom") && may_read("eve"));
+	event("clusterrolebindings", "MODIFIED", BINDING("b", "tom"));
+	event("clusterroles", "MODIFIED", "{\"metadata\":{\"name\":\"readers\","
+	      "\"resourceVersion\":\"14\"},\"rules\":7}");
+	fake_proxy_pass(POLICY_PAUSE_MIN_MS);
+	ok(!may_read("tom") && !may_read("eve"));
+	stop();
+}
+
+/* Not even whose change it was can be told: a list tells what is left. */
+static void test_nameless_change(void)
+{
+	static const char *const types[] = { "MODIFIED", "DELETED" };
+
+	for (size_t i = 0; i < array_size(types); i++) {
+		tap_row(types[i]);
+		start_synced();
+		event("clusterrolebindings", types[i],
+		      "{\"metadata\":{\"resourceVersion\":\"13\"}}");
+		fake_proxy_pass(0);
+		answer_list("clusterrolebindings", BINDING("c", "eve"));
+		fake_proxy_pass(POLICY_PAUSE_MIN_MS);
+		ok(!may_read("tom") && may_read("eve"));
+		stop();
+	}
+	tap_row(NULL);
+}
+
 /* The watch is too old: everything is listed again. */
 static void relist(void)
 {
@@ -402,6 +438,8 @@ int main(void)
 		TAP(test_changes_are_coalesced),
 		TAP(test_taking_away),
 		TAP(test_broken_event),
+		TAP(test_broken_change),
+		TAP(test_nameless_change),
 		TAP(test_relist),
 		TAP(test_relist_that_breaks),
 		TAP(test_free_with_a_change_pending),
