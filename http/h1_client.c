@@ -48,7 +48,7 @@ struct h1_client {
 	bool is_held;			/* by the user, from open to release() */
 	bool is_over;			/* no callback comes any more */
 	bool head_sent, send_ended, is_chunked, is_head;
-	bool may_tunnel;		/* the request asked for it */
+	struct str wanted;		/* the tunnel's protocol that was asked for; empty: none */
 	bool is_tunnel;			/* 101 has come: no framing any more */
 	bool got_bytes;			/* of an answer */
 	bool may_reuse;
@@ -139,10 +139,19 @@ static void break_off(struct h1_client *c, int err, bool abruptly)
 	c->s.handler->on_closed(c->s.user, err);
 }
 
-/* One direction of a tunnel is over, and so are both (spec 08 section 4). */
+/*
+ * One direction of a tunnel is over, and so are both (spec 08 section 4).  What we sent must not be
+ * lost to a RST over what the peer sends still, hence the lingering.
+ */
 static void end_tunnel(struct h1_client *c)
 {
-	drop_stream(c, ERR_CLOSED, false);
+	struct stream *stream = c->stream;
+
+	c->stream = NULL;
+	c->gone_err = ERR_CLOSED;
+	h1_out_fini(&c->out);
+	stream_close_lingering(stream);
+	schedule_after(c);
 	if (!c->is_held || c->is_over)
 		return;
 	c->is_over = true;
@@ -151,18 +160,12 @@ static void end_tunnel(struct h1_client *c)
 
 /* ---- output ---- */
 
-static void flush(struct h1_client *c)
+static void write_out(struct h1_client *c)
 {
 	bool wrote = false;
 	size_t sent;
 	int rc;
 
-	if (c->failure) {
-		break_off(c, c->failure, true);
-		return;
-	}
-	if (c->write_failed || h1_out_is_empty(&c->out))
-		return;
 	rc = h1_out_flush(&c->out, c->stream, &sent, &wrote);
 	if (wrote)
 		c->s.unprocessed = false;
@@ -174,7 +177,18 @@ static void flush(struct h1_client *c)
 	}
 	if (sent && c->is_held && !c->is_over)
 		c->s.handler->on_sent(c->s.user, sent);
-	if (c->stream && c->is_tunnel && c->send_ended && h1_out_is_empty(&c->out))
+}
+
+static void flush(struct h1_client *c)
+{
+	if (c->failure) {
+		break_off(c, c->failure, true);
+		return;
+	}
+	if (!c->write_failed && !h1_out_is_empty(&c->out))
+		write_out(c);
+	if (c->stream && c->is_tunnel && c->send_ended &&
+	    (c->write_failed || h1_out_is_empty(&c->out)))
 		end_tunnel(c);
 }
 
@@ -214,13 +228,13 @@ static void complete(struct h1_client *c)
 		       !c->write_failed;
 }
 
-/* 101, which must have been asked for, by a request that is out. */
+/* 101, which must name what was asked for, by a request that is out (RFC 9110 section 7.8). */
 static void begin_tunnel(struct h1_client *c, struct http_message *m)
 {
 	const struct str *protocol = http_field_get(&m->headers, HTTP_UPGRADE);
 
-	if (!c->may_tunnel || !c->send_ended || !h1_out_is_empty(&c->out) || !protocol ||
-	    !protocol->n) {
+	if (!c->wanted.n || !c->send_ended || !h1_out_is_empty(&c->out) || !protocol ||
+	    !str_eq_nocase(*protocol, c->wanted)) {
 		break_off(c, ERR_UNSUPPORTED, true);
 		return;
 	}
@@ -253,7 +267,7 @@ static void on_response(struct h1_client *c)
 		return;
 	}
 	/* Without a length the body ends with the connection, and so does this. */
-	c->may_reuse = keeps_alive(m) && !c->may_tunnel;
+	c->may_reuse = keeps_alive(m) && !c->wanted.n;
 	if (end)
 		complete(c);
 	c->s.handler->on_head(c->s.user, m, end);
@@ -315,7 +329,7 @@ static void client_input(struct h1_client *c, struct str in)
 /* The connection ended while it was read: perhaps that is the end of the body. */
 static void on_read_error(struct h1_client *c, int err)
 {
-	if (c->is_tunnel) {
+	if (c->is_tunnel && (err == ERR_CLOSED || err == ERR_RESET)) {
 		end_tunnel(c);
 		return;
 	}
@@ -451,7 +465,7 @@ static void op_send_head(struct http_stream *s, const struct http_message *m, bo
 		return;
 	}
 	if (m->upgrade.n) {
-		c->may_tunnel = true;
+		c->wanted = arena_str(&c->arena, m->upgrade);
 		h1_out_add_upgrade(&c->out, m->upgrade);
 	}
 	add_framing_fields(c, m, end);
@@ -608,7 +622,8 @@ struct http_stream *h1_client_open(struct h1_client *c)
 	h1_out_fini(&c->out);
 	c->is_held = true;
 	c->is_over = c->head_sent = c->send_ended = c->is_chunked = c->is_head = false;
-	c->got_bytes = c->may_reuse = c->may_tunnel = c->is_tunnel = false;
+	c->got_bytes = c->may_reuse = c->is_tunnel = false;
+	c->wanted = STR_NULL;
 	c->informational = 0;
 	c->left = -1;
 	c->unconsumed = 0;

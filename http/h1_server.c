@@ -58,7 +58,9 @@ struct h1_server {
 	bool head_sent, send_ended;
 	bool is_head, is_http10, wants_trailers, continue_pending;
 	bool is_chunked, has_no_body, close_after;
+	bool asked_upgrade;
 	bool is_tunnel;			/* 101 was sent: no framing any more */
+	bool input_ended;		/* the client's half of the tunnel */
 	size_t head_share;		/* of head_bytes */
 	int64_t left;			/* body bytes owed by Content-Length, -1: not counted */
 	size_t unconsumed;		/* request body bytes in the user's hands */
@@ -158,12 +160,20 @@ static void arm_timer(struct h1_server *c, int64_t ms)
 	loop_timer_arm(&c->timer, ms);
 }
 
+/* Whether the client may still send; a RST over that could take what was sent to it last. */
+static bool has_unread(const struct h1_server *c)
+{
+	if (c->is_tunnel)
+		return true;
+	return (c->reader.phase != H1_COMPLETE || c->ahead.n) && !h1_reader_is_fresh(&c->reader);
+}
+
 /* Closes after the last answer, so that a client that still sends can read it. */
 static void close_softly(struct h1_server *c)
 {
 	struct stream *stream = c->stream;
 
-	if ((c->reader.phase != H1_COMPLETE || c->ahead.n) && !h1_reader_is_fresh(&c->reader)) {
+	if (has_unread(c)) {
 		c->stream = NULL;
 		stream_close_lingering(stream);
 		end_connection(c, ERR_CLOSED);
@@ -283,7 +293,8 @@ static void begin_exchange(struct h1_server *c, struct http_message *m)
 	c->is_http10 = m->is_http10;
 	c->wants_trailers = http_field_has_token(&m->headers, HTTP_TE, STR("trailers"));
 	c->continue_pending = m->expect_continue;
-	c->is_chunked = c->has_no_body = c->is_tunnel = false;
+	c->asked_upgrade = m->is_upgrade;
+	c->is_chunked = c->has_no_body = c->is_tunnel = c->input_ended = false;
 	c->close_after = m->is_http10 || c->is_draining ||
 		http_field_has_token(&m->headers, HTTP_CONNECTION, STR("close"));
 	c->left = -1;
@@ -416,13 +427,19 @@ static size_t read_room(const struct h1_server *c)
 	return 0;
 }
 
-/* Nothing more comes. In a tunnel the user first hears of the end, and what it sent goes out. */
+/*
+ * Nothing more comes.  In a tunnel the user hears of the end and passes on what came before; a
+ * server that takes nothing of it is not waited for.
+ */
 static void end_input(struct h1_server *c, int err)
 {
-	if (c->is_tunnel && c->is_held && !c->is_over && err == ERR_CLOSED)
-		c->s.handler->on_end(c->s.user, NULL);
-	else
+	if (!c->is_tunnel || !c->is_held || c->is_over || err != ERR_CLOSED) {
 		close_connection(c, err, false);
+		return;
+	}
+	c->input_ended = true;
+	arm_timer(c, H1_SEND_TIMEOUT_MS);
+	c->s.handler->on_end(c->s.user, NULL);
 }
 
 static void on_readable(void *user)
@@ -609,7 +626,9 @@ static void op_send_head(struct http_stream *s, const struct http_message *m, bo
 		return;
 	}
 	c->head_sent = true;
-	c->close_after = c->close_after || c->is_draining || request_is_too_long(c);
+	/* What came ahead was meant for the tunnel that was not granted: it is no request. */
+	c->close_after = c->close_after || c->is_draining || request_is_too_long(c) ||
+			 (c->asked_upgrade && c->ahead.n);
 	if (!add_status_line(c, m)) {
 		fail(c, ERR_SYNTAX);
 		return;
@@ -658,6 +677,8 @@ static void op_consume(struct http_stream *s, size_t n)
 
 	CHECK(n <= c->unconsumed);
 	c->unconsumed -= n;
+	if (c->stream && c->input_ended && !c->is_over)
+		arm_timer(c, H1_SEND_TIMEOUT_MS);
 	if (c->stream && read_room(c))
 		set_reading(c, true);
 }

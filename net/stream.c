@@ -68,7 +68,7 @@ struct stream {
 	signed char err;			/* what the owner was told last */
 	unsigned char state;			/* enum stream_state */
 	bool is_client : 1;
-	bool keeps_unread : 1;			/* an accepted stream's end waits for its data */
+	bool keeps_unread : 1;			/* an accepted stream's end is left to be read */
 	bool is_reading : 1;
 	bool readable : 1;
 	bool socket_readable : 1;
@@ -484,7 +484,8 @@ static int peek_end(struct stream *s)
 
 /*
  * The owner does not read: is there an end that it must hear of?  A client that closed its half is
- * gone, whatever it sent before; a server's answer before its FIN still counts.
+ * gone, whatever it sent before, unless it is at the other end of a tunnel; a server's answer before
+ * its FIN still counts.
  */
 static void check_end(struct stream *s)
 {
@@ -493,8 +494,8 @@ static void check_end(struct stream *s)
 	if (s->broken) {
 		s->sys_errno = socket_error(s);
 		err = ERR_RESET;
-	} else if (s->peer_closed) {
-		err = s->is_client || s->keeps_unread ? peek_end(s) : ERR_CLOSED;
+	} else if (s->peer_closed && !s->keeps_unread) {
+		err = s->is_client ? peek_end(s) : ERR_CLOSED;
 	}
 	if (err)
 		fail(s, err);
@@ -805,6 +806,8 @@ void stream_set_reading(struct stream *s, bool on)
 void stream_keep_unread(struct stream *s)
 {
 	s->keeps_unread = true;
+	if (s->ssl)
+		SSL_set_options(s->ssl, SSL_OP_IGNORE_UNEXPECTED_EOF);
 }
 
 void stream_set_handler(struct stream *s, const struct stream_handler *h, void *user)

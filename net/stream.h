@@ -83,7 +83,8 @@ void stream_set_reading(struct stream *s, bool on);
 
 /*
  * An accepted stream whose peer closed its half counts as gone at once, whatever it sent before;
- * from now on what it sent is read first, as in tunnels.
+ * from now on, as in tunnels, what it sent is read first, and its end is told by stream_read alone,
+ * as ERR_CLOSED with or without close_notify.  A reset is still told at once.
  */
 void stream_keep_unread(struct stream *s);
 

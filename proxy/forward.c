@@ -268,11 +268,17 @@ static void relay_informational(struct exchange *x, struct http_message *m)
 	x->client->ops->send_head(x->client, m, false);
 }
 
-/* From here on both sides send bytes; the first end is the end of both. */
+/*
+ * From here on both sides send bytes, for as long as they like; the first end is the end of both.
+ * The request has left as a whole, so that nothing of it is needed any more.
+ */
 static void relay_switch(struct exchange *x, struct http_message *m)
 {
 	x->is_tunnel = x->upstream_head = x->head_sent = true;
 	x->status = m->status;
+	x->body_is_whole = false;
+	exchange_admit_stop(x);
+	loop_timer_cancel(&x->deadline);
 	http_headers_remove_hop_by_hop(&m->headers);
 	x->client->ops->send_head(x->client, m, false);
 }
