@@ -47,7 +47,7 @@ enum admission_result node_restriction_bind(struct admission_request *r, json_t 
 	bool is_apply = str_eq(r->method, STR("PATCH")) &&
 			body_media(r->headers, true) == BODY_APPLY;
 
-	if (!is_apply && stated.n && !str_eq(stated, version))
+	if (!is_apply && precondition_is_version(stated) && !str_eq(stated, version))
 		return request_conflict(r, STR("the object has been modified; please apply your "
 					       "changes to the latest version and try again"));
 	admission_require_version(r, version);

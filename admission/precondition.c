@@ -22,14 +22,28 @@ static struct str text_of(json_t *v)
 	return json_is_string(v) ? str_make(json_string_value(v), json_string_length(v)) : STR_NULL;
 }
 
-/* In metadata (and queries) an empty text says nothing; in preconditions it never holds. */
-static void state(struct claim c[2], json_t *object, bool empty_counts)
+bool precondition_is_version(struct str version)
+{
+	for (size_t i = 0; i < version.n; i++)
+		if (version.p[i] != '0')
+			return true;
+	return false;
+}
+
+/* In metadata an empty text says nothing, nor does the version 0; preconditions are compared. */
+static bool says_something(const struct claim *c)
+{
+	return str_eq(c->name, STR("resourceVersion")) ? precondition_is_version(c->have) :
+							 c->have.n > 0;
+}
+
+static void state(struct claim c[2], json_t *object, bool is_compared)
 {
 	for (size_t i = 0; i < 2; i++) {
 		json_t *v = json_object_getn(object, c[i].name.p, c[i].name.n);
 
 		c[i].have = text_of(v);
-		c[i].stated = json_is_string(v) && (empty_counts || c[i].have.n);
+		c[i].stated = json_is_string(v) && (is_compared || says_something(&c[i]));
 	}
 }
 
@@ -408,7 +422,7 @@ static void state_in_operations(struct admission_request *r, struct claim *c)
 		if (!writes(operation, pointer))
 			continue;
 		c->have = tree_text(operation, "value");
-		c->stated = c->have.n && str_eq(tree_text(operation, "path"), pointer) &&
+		c->stated = says_something(c) && str_eq(tree_text(operation, "path"), pointer) &&
 			    (str_eq(op, STR("add")) || str_eq(op, STR("replace")));
 		return;
 	}
@@ -431,7 +445,8 @@ static enum admission_result finish_json_patch(struct admission_request *r)
 		if (!is_to_add(&c[i]))
 			continue;
 		/* Stated by a copy or within a whole: it does not hold now, and is not sent on. */
-		if (text.n && !str_eq(text, c[i].want))
+		c[i].have = text;
+		if (says_something(&c[i]) && !str_eq(text, c[i].want))
 			return request_conflict(r, STR("the object has been modified; please apply "
 				"your changes to the latest version and try again"));
 		if (!append_value(r, NULL, 0, arena_printf(r->arena, "{\"op\":\"add\",\"path\":"
@@ -441,15 +456,6 @@ static enum admission_result finish_json_patch(struct admission_request *r)
 	}
 	r->again_on_conflict = is_to_add(&c[1]);
 	return ADMISSION_ALLOW;
-}
-
-/* The upstream reads versions as numbers, and of 0 it demands nothing. */
-static bool is_version(struct str s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i] != '0')
-			return true;
-	return false;
 }
 
 enum admission_result precondition_of_apply(struct admission_request *r, struct str version)
@@ -466,7 +472,7 @@ enum admission_result precondition_of_apply(struct admission_request *r, struct 
 	if ((inner && !json_is_object(inner)) || (own && !json_is_string(own)))
 		return admission_bad(r, 400, STR("the metadata of the apply patch cannot be read"));
 	/* Where there is no object a client's version says nothing, but one to come may have it. */
-	keep = version.n && is_version(text_of(own));
+	keep = version.n && precondition_is_version(text_of(own));
 	if (keep)
 		replace_body(r, r->read->text);
 	else

@@ -15,6 +15,8 @@ struct claim {
 	bool stated;
 };
 
+/* The upstream reads versions as numbers, and of 0, however it is written, it demands nothing. */
+bool precondition_is_version(struct str version);
 /* The client's own preconditions of a DELETE, uid and version, of the body or else of the query. */
 enum admission_result claims_of_delete(struct admission_request *r, struct claim claims[2]);
 /*

@@ -103,6 +103,9 @@ static void test_put(void)
 		{ "PUT", NODES, JSON, " { \"metadata\" : { \"name\" : \"a\" , "
 		  "\"resourceVersion\" : \"\" } } ", "", "5",
 		  " { \"metadata\" : { \"name\" : \"a\" , \"resourceVersion\" : \"5\" } } ", true },
+		/* Of this version, too, the upstream demands nothing. */
+		{ "PUT", NODES, JSON, "{\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"0\"}}", "",
+		  "5", "{\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"5\"}}", true },
 		{ "PUT", NODES, JSON, "{\"metadata\":{\"name\":\"a\",\"uid\":null}}", "u1", "",
 		  "{\"metadata\":{\"name\":\"a\",\"uid\":\"u1\"}}", false },
 		/* A member inside, and one whose name is written with escapes. */
@@ -200,6 +203,11 @@ static void test_json_patch(void)
 		  "\"/metadata/resourceVersion\",\"value\":\"5\"}]", "", "5", NULL, false },
 		{ "PATCH", NODES, PATCH_TYPE, "[{\"op\":\"add\",\"path\":"
 		  "\"/metadata/resourceVersion\",\"value\":\"4\"}]", "", "5", NULL, false },
+		{ "PATCH", NODES, PATCH_TYPE, "[{\"op\":\"add\",\"path\":"
+		  "\"/metadata/resourceVersion\",\"value\":\"0\"}]", "", "5",
+		  "[{\"op\":\"add\",\"path\":\"/metadata/resourceVersion\",\"value\":\"0\"},"
+		  "{\"op\":\"add\",\"path\":\"/metadata/resourceVersion\",\"value\":\"5\"}]",
+		  true },
 		/* A copy may give another value when the upstream makes it. */
 		{ "PATCH", NODES, PATCH_TYPE,
 		  "[{\"op\":\"copy\",\"from\":\"/metadata/annotations/w\","

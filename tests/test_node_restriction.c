@@ -523,6 +523,19 @@ static void test_a_version_of_the_future_is_a_conflict(void)
 	end_request(t);
 }
 
+/* The upstream takes it for none; bound to the version that was judged it is all the same. */
+static void test_version_zero_is_none(void)
+{
+	struct trial *t = run_request("PUT", "/api/v1/nodes/node01", JSON,
+		"{\"metadata\":{\"name\":\"node01\",\"resourceVersion\":\"0\",\"labels\":"
+		"{\"k8s.io/x\":\"1\"}}}", objects("[" NODE "]"));
+
+	int_is(t->result, ADMISSION_ALLOW);
+	str_is(t->r.require_version, STR("100"));
+	ok(t->r.body_replaced && t->r.again_on_conflict);
+	end_request(t);
+}
+
 static void test_only_the_slice_that_was_judged_goes(void)
 {
 	struct trial *t = run_request("DELETE", "/apis/resource.k8s.io/v1/resourceslices/s", "", "",
@@ -903,6 +916,7 @@ int main(void)
 		TAP(test_decided_from_the_url), TAP(test_not_concerned),
 		TAP(test_harmless_patches_need_no_object),
 		TAP(test_a_version_of_the_future_is_a_conflict),
+		TAP(test_version_zero_is_none),
 		TAP(test_only_the_slice_that_was_judged_goes), TAP(test_the_cache_may_be_behind),
 		TAP(test_mirror_pod_references), TAP(test_claim_status),
 		TAP(test_lookups_are_bounded), TAP(test_audience_errors), TAP(test_common_names),
