@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Upgrades: exec, attach, port-forward and proxied WebSockets are tunnels through the proxy."""
 import os
+import select
+import signal
+import ssl
 import subprocess
 import sys
-import threading
 
 import harness
 from harness import equal, expect, wait_for
@@ -31,6 +33,33 @@ def switch(stack, protocol="SPDY/3.1", extra="", ahead=b""):
     status, fields = c.head()
     equal(status, 101)
     return c, fields
+
+
+def echo(c, total):
+    """Sends that much and reads it back at the same time, in one thread: SSL objects have one."""
+    piece, sent, got = os.urandom(1 << 16), 0, 0
+    wants = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
+    c.socket.setblocking(False)
+    while got < total:
+        before = sent + got
+        try:
+            if sent < total:
+                sent += c.socket.send(piece[sent % len(piece):])
+        except wants:
+            pass
+        try:
+            data = c.socket.recv(1 << 16)
+            expect(data, "ended after", got)
+            equal(data[0], piece[got % len(piece)], got)
+            equal(data[-1], piece[(got + len(data) - 1) % len(piece)], got)
+            got += len(data)
+        except wants:
+            pass
+        if sent + got == before:
+            ready = select.select([c.socket], [c.socket] if sent < total else [], [],
+                                  harness.PATIENCE)
+            expect(ready[0] or ready[1], "nothing moves after", sent, got)
+    c.socket.settimeout(harness.PATIENCE)
 
 
 def memory(p):
@@ -109,36 +138,89 @@ def test_both_ends(stack):
     c, _ = switch(stack)
     c.send(b"z" * 1000)
     equal(c.read_exactly(1000), b"z" * 1000)
-    stack.control("/_test/disconnect", "POST")
+    stack.control("/_test/disconnect?abort=true", "POST")
     expect(c.is_closed(), "the end of the upstream reaches the client")
 
 
 def test_much_goes_through_at_constant_memory(stack):
     c, _ = switch(stack)
     p = stack.proxy()
-    total, piece = 64 << 20, os.urandom(1 << 16)
-    failures = []
-
-    def send():
-        try:
-            for _ in range(total // len(piece)):
-                c.socket.sendall(piece)
-        except OSError as e:
-            failures.append(e)
-
-    before, got = memory(p), 0
-    sender = threading.Thread(target=send)
-    sender.start()
-    while got < total:
-        data = c.socket.recv(1 << 16)
-        expect(data, "ended after", got)
-        equal(data[0], piece[got % len(piece)], got)
-        got += len(data)
-    sender.join()
-    equal(failures, [])
+    before = memory(p)
+    echo(c, int(os.environ.get("TEST_TUNNEL_MIB", "64")) << 20)
     grown = memory(p) - before
     expect(grown < 30000, "grew by KiB", grown)
     c.close()
+
+
+def test_no_deadline_cuts(stack):
+    """Also where the request is none of those that run long, and whatever time it asks for."""
+    connect(stack)
+    p = stack.proxy("--request-timeout=1s", name="hasty")
+    for query in ("", "?timeout=300ms"):
+        c = stack.connect(p, "admin")
+        c.send("POST %s%s HTTP/1.1\r\nContent-Length: 0\r\n%s\r\n"
+               % (TUNNEL, query, UPGRADE % "SPDY/3.1"))
+        equal(c.head()[0], 101)
+        c.socket.settimeout(2)
+        try:
+            got = c.socket.recv(1)
+            raise harness.Failure("the tunnel ended: %r" % got)
+        except TimeoutError:
+            pass
+        c.socket.settimeout(harness.PATIENCE)
+        c.send(b"still here")
+        equal(c.read_exactly(10), b"still here")
+        c.close()
+
+
+def test_half_closed(stack):
+    """The client's end, said with close_notify, ends both; what it sent before is passed on."""
+    before = state(stack)["openCalls"] if stack.upstream else 0
+    c, _ = switch(stack)
+    c.send(b"last")
+    equal(c.read_exactly(4), b"last")
+    c.socket.unwrap()
+    wait_for(lambda: state(stack)["openCalls"] <= before, "the upstream's end")
+
+
+def test_drain_waits_for_tunnels(stack):
+    connect(stack)
+    p = stack.proxy(name="drained")
+    c = stack.connect(p, "admin")
+    c.send("GET %s HTTP/1.1\r\n%s\r\n" % (TUNNEL, UPGRADE % "websocket"))
+    equal(c.head()[0], 101)
+    p.process.send_signal(signal.SIGTERM)
+    for text in (b"one", b"two"):
+        c.send(text)
+        equal(c.read_exactly(3), text)
+    equal(p.process.poll(), None)
+    c.close()
+    equal(p.process.wait(harness.PATIENCE), 0)
+
+
+def test_a_limit_of_connections(stack):
+    """Tunnels count: the one too many is refused whole, and a closed one makes room."""
+    connect(stack)
+    p = stack.proxy("--upstream-max-connections=2", "--workers=1", name="small")
+    ask = "GET %s HTTP/1.1\r\n%s\r\n" % (TUNNEL, UPGRADE % "websocket")
+    held = []
+    for _ in range(2):
+        held.append(stack.connect(p, "admin"))
+        held[-1].send(ask)
+        equal(held[-1].head()[0], 101)
+    c = stack.connect(p, "admin")
+    c.send(ask)
+    r = c.response()
+    equal(r.status, 503)
+    expect("too many connections" in r.json()["message"], r.json())
+    held.pop().close()
+
+    def again():
+        c = stack.connect(p, "admin")
+        c.send(ask)
+        return c.head()[0] == 101
+
+    wait_for(again, "a closed tunnel makes room")
 
 
 def test_http2_has_no_upgrade(stack):
