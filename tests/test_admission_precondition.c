@@ -104,8 +104,8 @@ static void test_put(void)
 		  "\"resourceVersion\" : \"\" } } ", "", "5",
 		  " { \"metadata\" : { \"name\" : \"a\" , \"resourceVersion\" : \"5\" } } ", true },
 		/* Of this version, too, the upstream demands nothing. */
-		{ "PUT", NODES, JSON, "{\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"0\"}}", "",
-		  "5", "{\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"5\"}}", true },
+		{ "PUT", NODES, JSON, "{\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"0\"}}",
+		  "", "5", "{\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"5\"}}", true },
 		{ "PUT", NODES, JSON, "{\"metadata\":{\"name\":\"a\",\"uid\":null}}", "u1", "",
 		  "{\"metadata\":{\"name\":\"a\",\"uid\":\"u1\"}}", false },
 		/* A member inside, and one whose name is written with escapes. */
