@@ -93,6 +93,7 @@ func (s *suite) build() {
 	s.framingCases()
 	s.webSocketTokens()
 	s.randomCases()
+	s.impersonationCases()
 }
 
 const (

@@ -57,7 +57,7 @@ func nodeCredential(name string) credential {
 	return token("node-" + name)
 }
 
-// writeNodeTokens appends the node suite's users to a copy of the token file.
+// writeNodeTokens appends the node suite's users and the impersonators to a copy of the token file.
 func writeNodeTokens(from, vectors, to string) error {
 	content, err := os.ReadFile(from)
 	if err != nil {
@@ -67,7 +67,7 @@ func writeNodeTokens(from, vectors, to string) error {
 	if err != nil {
 		return err
 	}
-	users := nodeUsers()
+	users := append(nodeUsers(), impersonators()...)
 	for _, g := range groups {
 		users = append(users, g.users()...)
 	}
@@ -256,6 +256,7 @@ func newNodeSuite(o *options, s *suite, direct *endpoint) *suite {
 	if err := n.vectors(o.vectors); err != nil {
 		fatal("%v", err)
 	}
+	n.impersonated()
 	return s
 }
 

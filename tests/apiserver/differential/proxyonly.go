@@ -61,36 +61,6 @@ func basic(user, password string) credential {
 		base64.StdEncoding.EncodeToString([]byte(user+":"+password))}}
 }
 
-// impersonations must be refused as long as the proxy does not perform them:
-// an upstream that allows everything would let anybody become anybody.
-func impersonations(pattern *regexp.Regexp) []expectation {
-	lines := []string{"Impersonate-User: admin", "impersonate-user: admin",
-		"Impersonate-Group: system:masters", "Impersonate-Uid: 1",
-		"Impersonate-Extra-Scopes: x", "IMPERSONATE-EXTRA-a%2fb: x", "Impersonate-User:",
-		"Impersonate-User: jane"}
-	var all []expectation
-	for _, c := range []credential{certificate("admin"), certificate("jane"), token("carol"),
-		anonymous} {
-		for _, line := range lines {
-			for _, target := range []string{pods, "/version", configMaps + "/cm-1"} {
-				t := testCase{group: "impersonation", cred: c, method: "GET", target: target,
-					headers: []string{line}, note: line}
-				if pattern.MatchString(t.id()) {
-					all = append(all, expectation{testCase: t, status: 403})
-				}
-			}
-			t := testCase{group: "impersonation", cred: c.with("nominated"), method: "GET",
-				target:  pods,
-				headers: []string{"Connection: Impersonate-User, Impersonate-Group", line},
-				note:    line}
-			if pattern.MatchString(t.id()) {
-				all = append(all, expectation{testCase: t, status: 403})
-			}
-		}
-	}
-	return all
-}
-
 // passwords are about the password file that run writes: admin:secret,
 // jane:pass:word and bound:bound, with anonymous access switched off.
 func passwords(pattern *regexp.Regexp) []expectation {
@@ -139,7 +109,7 @@ func passwords(pattern *regexp.Regexp) []expectation {
 	return all
 }
 
-func proxyOnly(o *options, _, proxied *endpoint, roots *x509.CertPool) (names []string,
+func proxyOnly(o *options, _, _ *endpoint, roots *x509.CertPool) (names []string,
 	results []result) {
 	if o.mode == "self" {
 		return nil, nil
@@ -147,9 +117,6 @@ func proxyOnly(o *options, _, proxied *endpoint, roots *x509.CertPool) (names []
 	pattern := regexp.MustCompile(o.only)
 	c := newClient(filepath.Join(o.pki, "clients"), false)
 	defer c.close()
-	for _, e := range impersonations(pattern) {
-		names, results = append(names, e.id()), append(results, e.check(c, proxied))
-	}
 	if o.basic != "" {
 		withPasswords := &endpoint{"basic", o.basic, roots}
 		for _, e := range passwords(pattern) {
