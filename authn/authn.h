@@ -7,6 +7,7 @@
 #ifndef AUTHN_AUTHN_H
 #define AUTHN_AUTHN_H
 
+#include "authn/object.h"
 #include "authn/user.h"
 #include "base/clock.h"
 #include "base/snapshot.h"
@@ -21,6 +22,7 @@ enum authn_result {
 };
 
 struct authn_config;	/* snapshot: every authenticator's data */
+struct token_cache;	/* authn/token_cache.h */
 
 struct authn_request {
 	const struct authn_config *config;	/* borrowed, held by the caller */
@@ -29,6 +31,8 @@ struct authn_request {
 	const struct http_headers *headers;
 	struct str path;			/* decoded path: anonymous conditions */
 	struct arena *arena;			/* results live here */
+	struct authn_source *source;		/* objects of the cluster; NULL: none can be seen */
+	struct token_cache *tokens;		/* NULL: nothing is remembered */
 	/* PENDING: how to be woken; called on the loop's thread. */
 	void (*resume)(void *arg);
 	void *resume_arg;

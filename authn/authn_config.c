@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "authn/basic_file.h"
+#include "authn/service_account.h"
 #include "authn/token_file.h"
 #include "authn/x509.h"
 #include "base/err.h"
@@ -21,6 +22,7 @@ static void config_free(struct snapshot *s)
 	x509_trust_free(c->x509);
 	token_file_free(c->tokens);
 	basic_file_free(c->passwords);
+	service_accounts_free(c->service_accounts);
 	free(c->anonymous_paths);
 	free(c);
 }
@@ -66,16 +68,37 @@ static void load_passwords(struct authn_config *c, const char *path, struct prob
 	file_text_free(text);
 }
 
+static void load_service_accounts(struct authn_config *c, const struct authn_sources *s,
+				  struct problems *p)
+{
+	const struct option_list *files = s->service_account_key_files;
+	struct str text;
+
+	if (!files || !files->n)
+		return;
+	c->service_accounts = service_accounts_new(s->service_account_issuers, s->api_audiences,
+						   s->service_account_lookup);
+	for (size_t i = 0; i < files->n; i++) {
+		if (!read_source(files->v[i], "service-account-key-file", p, &text))
+			continue;
+		service_accounts_add_keys(c->service_accounts, files->v[i], text, p);
+		file_text_free(text);
+	}
+}
+
 struct authn_config *authn_config_load(const struct authn_sources *s, struct problems *p)
 {
+	static atomic_uint_fast64_t generations;
 	struct authn_config *c = xcalloc(1, sizeof(*c));
 	size_t before = p->count;
 
 	snapshot_init(&c->snapshot, config_free);
+	c->generation = atomic_fetch_add(&generations, 1) + 1;
 	c->anonymous = s->anonymous;
 	load_trust(c, s->client_ca_file, p);
 	load_tokens(c, s->token_auth_file, p);
 	load_passwords(c, s->basic_auth_file, p);
+	load_service_accounts(c, s, p);
 	if (p->count == before)
 		return c;
 	snapshot_release(&c->snapshot);

@@ -7,17 +7,22 @@
 #define AUTHN_AUTHN_CONFIG_H
 
 #include "authn/authn.h"
+#include "conf/flag_value.h"
 #include "conf/problems.h"
 
 struct x509_trust;	/* authn/x509.h */
 struct token_file;	/* authn/token_file.h */
 struct basic_file;	/* authn/basic_file.h */
+struct service_accounts;	/* authn/service_account.h */
 
 struct authn_config {
 	struct snapshot snapshot;	/* first member */
 	struct x509_trust *x509;	/* owned; NULL: no --client-ca-file */
 	struct token_file *tokens;	/* owned; NULL: no --token-auth-file */
 	struct basic_file *passwords;	/* owned; NULL: no --basic-auth-file */
+	/* owned; NULL: no --service-account-key-file */
+	struct service_accounts *service_accounts;
+	uint64_t generation;		/* no other configuration of this process has it */
 	bool anonymous;
 	/* Paths for which anonymous is allowed; NULL: all (AuthenticationConfiguration, later). */
 	struct str *anonymous_paths;
@@ -30,6 +35,10 @@ struct authn_sources {
 	const char *token_auth_file;
 	const char *basic_auth_file;
 	bool anonymous;
+	/* NULL: none; borrowed as long as any snapshot made of them. */
+	const struct option_list *service_account_key_files, *service_account_issuers;
+	const struct option_list *api_audiences;	/* without any: the issuers */
+	bool service_account_lookup;
 };
 
 /*

@@ -6,6 +6,7 @@
 #include "authn/secret_base64.h"
 #include "authn/authn_config.h"
 #include "authn/members.h"
+#include "authn/service_account.h"
 #include "authn/token_file.h"
 #include "base/err.h"
 #include "base/utf8.h"
@@ -58,18 +59,22 @@ struct str bearer_token_from_header(struct str value, bool *extra_space)
 	return token;
 }
 
-/* The chain of token authenticators. */
+/* The chain of token authenticators; after PENDING it goes on where it waits. */
 static enum authn_result authenticate_token(struct authn_request *r, struct str token)
 {
 	const struct token_file *f = r->config->tokens;
-	const struct user *u = f ? token_file_find(f, token) : NULL;
+	const struct user *u = f && !r->pending ? token_file_find(f, token) : NULL;
+	enum authn_result result;
 
-	if (!u) {
-		authn_add_error(r, "invalid bearer token");
-		return AUTHN_ERROR;
+	if (u) {
+		user_copy(&r->user, u, r->arena);
+		return AUTHN_ACCEPT;
 	}
-	user_copy(&r->user, u, r->arena);
-	return AUTHN_ACCEPT;
+	result = service_account_authenticate(r, token);
+	if (result != AUTHN_NONE)
+		return result;
+	authn_add_error(r, "invalid bearer token");
+	return AUTHN_ERROR;
 }
 
 /*

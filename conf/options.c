@@ -20,13 +20,10 @@ const struct option_def option_table[] = {
 #define OPTION(group, name, type, member, preset, value_name, help) \
 	{ GROUP_##group, name, OPTION_##type, offsetof(struct options, member), preset, \
 	  value_name, help },
-#define LATER(name, type, member) \
-	{ GROUP_IGNORED, name, OPTION_##type, offsetof(struct options, member), NULL, NULL, NULL },
 #define IGNORED(name, type) \
 	{ GROUP_IGNORED, name, OPTION_##type, OPTION_NO_MEMBER, NULL, NULL, NULL },
 #include "conf/options_list.h"
 #undef OPTION
-#undef LATER
 #undef IGNORED
 };
 const size_t option_count = array_size(option_table);

@@ -41,7 +41,8 @@ struct options {
 	/* authentication */
 	char *client_ca_file, *token_auth_file, *basic_auth_file;
 	bool anonymous_auth;
-	struct option_list service_account_key_file, service_account_issuer;
+	struct option_list service_account_key_file, service_account_issuer, api_audiences;
+	bool service_account_lookup;
 	/* authorization and admission */
 	struct option_list authorization_mode;	/* as given; modes[] is the parsed form */
 	enum authorization_mode modes[AUTHORIZATION_MODES_MAX];

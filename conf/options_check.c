@@ -348,6 +348,41 @@ static void check_node_wait(const struct options *o, struct problems *p)
 			     NODE_AUTHORIZER_WAIT_MAX_MS / 1000);
 }
 
+static void check_issuers(const struct option_list *issuers, struct problems *p)
+{
+	for (size_t i = 0; i < issuers->n; i++) {
+		struct option_list before = { .v = issuers->v, .n = i };
+		char *shown;
+
+		if (!issuers->v[i][0])
+			problems_add(p, NULL, 0, "service-account-issuer",
+				     "service-account-issuer should not be an empty string");
+		if (!list_has(&before, issuers->v[i]))
+			continue;
+		shown = quoted(issuers->v[i]);
+		problems_add(p, NULL, 0, "service-account-issuer",
+			     "service-account-issuer %s is already specified", shown);
+		free(shown);
+	}
+}
+
+/*
+ * kube-apiserver needs issuer and keys, or an external signer that has the keys; a proxy can do
+ * without, and then accepts no token of a service account.
+ */
+static void check_service_accounts(const struct options *o, struct problems *p)
+{
+	bool signer = list_has(&o->ignored, "service-account-signing-endpoint");
+
+	if (o->service_account_key_file.n && !o->service_account_issuer.n)
+		problems_add(p, NULL, 0, "service-account-issuer",
+			     "service-account-issuer is a required flag");
+	if (o->service_account_issuer.n && !o->service_account_key_file.n && !signer)
+		problems_add(p, NULL, 0, "service-account-key-file", "must be given with "
+			     "--service-account-issuer");
+	check_issuers(&o->service_account_issuer, p);
+}
+
 static void check_upstream_servers(const struct options *o, struct problems *p)
 {
 	if (!o->upstream_servers.n)
@@ -417,6 +452,7 @@ void options_validate(struct options *o, struct problems *p)
 	check_serving(o, p);
 	check_modes(o, p);
 	check_node_wait(o, p);
+	check_service_accounts(o, p);
 	check_admission(o, p);
 	check_upstream(o, p);
 	check_logging(o, p);

@@ -3,7 +3,6 @@
  * The table of options.  No include guard.
  *
  * OPTION(group, name, TYPE, member of struct options, default or NULL, value's name, help)
- * LATER(name, TYPE, member): accepted and kept, but without effect in this version.
  * IGNORED(name, TYPE): a flag of kube-apiserver without effect here; the type tells whether a
  * value follows (spec 09 sections 3 to 11).
  */
@@ -60,8 +59,19 @@ OPTION(AUTHENTICATION, "basic-auth-file", STRING, basic_auth_file, NULL, "file",
 OPTION(AUTHENTICATION, "anonymous-auth", BOOL, anonymous_auth, "true", "bool",
        "Let requests without credentials in as system:anonymous of the group "
        "system:unauthenticated. Switched off by the authorization mode AlwaysAllow.")
-LATER("service-account-key-file", ARRAY, service_account_key_file)
-LATER("service-account-issuer", ARRAY, service_account_issuer)
+OPTION(AUTHENTICATION, "service-account-key-file", ARRAY, service_account_key_file, NULL, "file",
+       "Keys that verify tokens of service accounts: PEM public keys, private keys or "
+       "certificates, RSA or ECDSA, several per file. May be repeated. Without it such tokens are "
+       "not accepted. Re-read when it changes.")
+OPTION(AUTHENTICATION, "service-account-issuer", ARRAY, service_account_issuer, NULL, "issuer",
+       "The issuer of service account tokens. May be repeated: the first one issues them "
+       "upstream, all are accepted. Required with --service-account-key-file.")
+OPTION(AUTHENTICATION, "service-account-lookup", BOOL, service_account_lookup, "true", "bool",
+       "Compare legacy service account tokens with their Secret. That what a bound token is bound "
+       "to still exists is always checked.")
+OPTION(AUTHENTICATION, "api-audiences", STRINGS, api_audiences, NULL, "names",
+       "The audiences of which a service account token must name one, comma separated. Without "
+       "it the issuers.")
 
 /* Authorization and admission */
 OPTION(AUTHORIZATION, "authorization-mode", STRINGS, authorization_mode, NULL, "modes",
@@ -154,10 +164,8 @@ IGNORED("enable-bootstrap-token-auth", BOOL)
 IGNORED("service-account-signing-key-file", STRING)
 IGNORED("service-account-signing-endpoint", STRING)
 IGNORED("service-account-jwks-uri", STRING)
-IGNORED("service-account-lookup", BOOL)
 IGNORED("service-account-max-token-expiration", DURATION)
 IGNORED("service-account-extend-token-expiration", BOOL)
-IGNORED("api-audiences", STRINGS)
 IGNORED("oidc-issuer-url", STRING)
 IGNORED("oidc-client-id", STRING)
 IGNORED("oidc-username-claim", STRING)

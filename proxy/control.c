@@ -97,6 +97,16 @@ static void reload_upstream(struct control *c)
 	problems_fini(&p);
 }
 
+/* Of manifests that are refused cluster_state_reload has said so. */
+static void reload_manifests(struct control *c)
+{
+	struct problems p = PROBLEMS_INIT;
+
+	cluster_state_reload(c->state);
+	server_load_objects(c->server, &p);
+	problems_fini(&p);
+}
+
 static void on_reload(struct loop_timer *t)
 {
 	struct control *c = container_of(t, struct control, reload);
@@ -109,7 +119,7 @@ static void on_reload(struct loop_timer *t)
 	if (c->changed[PART_UPSTREAM])
 		reload_upstream(c);
 	if (c->changed[PART_MANIFESTS])
-		cluster_state_reload(c->state);
+		reload_manifests(c);
 	memset(c->changed, 0, sizeof(c->changed));
 }
 
@@ -176,6 +186,8 @@ static void watch_files(struct control *c)
 	watch_file(c, o->client_ca_file, on_client_ca);
 	watch_file(c, o->token_auth_file, on_authn_file);
 	watch_file(c, o->basic_auth_file, on_authn_file);
+	for (size_t i = 0; i < o->service_account_key_file.n; i++)
+		watch_file(c, o->service_account_key_file.v[i], on_authn_file);
 	watch_file(c, o->upstream_ca_file, on_upstream_file);
 	watch_file(c, o->proxy_client_cert_file, on_upstream_file);
 	watch_file(c, o->proxy_client_key_file, on_upstream_file);

@@ -15,6 +15,7 @@
 #include "obs/metrics.h"
 #include "proxy/admit.h"
 #include "proxy/connection.h"
+#include "proxy/object_source.h"
 
 #define EXCHANGE_MAGIC 0x45584348u	/* "EXCH" */
 
@@ -186,6 +187,8 @@ static void begin_authentication(struct exchange *x)
 	x->authn.connection = x->client->connection;
 	x->authn.headers = &x->request->headers;
 	x->authn.path = x->info.attributes.path;
+	x->authn.source = object_source_authn(x->worker->object_source);
+	x->authn.tokens = x->worker->tokens;
 	x->authn.resume = resume_callback;
 	x->authn.resume_arg = x;
 	x->counted_authn = true;

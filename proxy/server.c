@@ -17,6 +17,7 @@
 #include "proxy/cluster_state.h"
 #include "proxy/control.h"
 #include "proxy/material.h"
+#include "proxy/object_manifests.h"
 #include "proxy/worker.h"
 
 struct authn_sources server_authn_sources(const struct options *o)
@@ -26,6 +27,10 @@ struct authn_sources server_authn_sources(const struct options *o)
 		.token_auth_file = o->token_auth_file,
 		.basic_auth_file = o->basic_auth_file,
 		.anonymous = o->anonymous_auth,
+		.service_account_key_files = &o->service_account_key_file,
+		.service_account_issuers = &o->service_account_issuer,
+		.api_audiences = &o->api_audiences,
+		.service_account_lookup = o->service_account_lookup,
 	};
 }
 
@@ -38,6 +43,18 @@ static void load_policy(struct server *s, struct problems *p)
 
 	if (policy)
 		snapshot_slot_publish(&s->policy_slot, &policy->snapshot);
+}
+
+void server_load_objects(struct server *s, struct problems *p)
+{
+	const struct options *o = s->options;
+	struct object_manifests *m;
+
+	if (!o->service_account_key_file.n || !strcmp(o->cluster_state, "upstream"))
+		return;
+	m = object_manifests_read(o->cluster_state, p);
+	if (m)
+		snapshot_slot_publish(&s->objects_slot, object_manifests_snapshot(m));
 }
 
 static void load(struct server *s, struct problems *p)
@@ -57,6 +74,7 @@ static void load(struct server *s, struct problems *p)
 	else if (client)
 		snapshot_release(tls_client_context_snapshot(client));
 	load_policy(s, p);
+	server_load_objects(s, p);
 }
 
 static void set_own_user(struct server *s)
@@ -83,6 +101,7 @@ struct server *server_new(const struct options *o, struct problems *p)
 	snapshot_slot_init(&s->tls_slot);
 	snapshot_slot_init(&s->authn_slot);
 	snapshot_slot_init(&s->policy_slot);
+	snapshot_slot_init(&s->objects_slot);
 	health_init(&s->health);
 	if (options_has_mode(o, MODE_NODE))
 		s->graph = node_graph_new();
@@ -283,6 +302,7 @@ void server_free(struct server *s)
 	snapshot_slot_fini(&s->tls_slot);
 	snapshot_slot_fini(&s->authn_slot);
 	snapshot_slot_fini(&s->policy_slot);
+	snapshot_slot_fini(&s->objects_slot);
 	node_graph_free(s->graph);
 	free(s->own_groups);
 	free(s);

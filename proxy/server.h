@@ -28,6 +28,8 @@ struct server {
 	struct snapshot_slot tls_slot;		/* struct tls_server_context */
 	struct snapshot_slot authn_slot;	/* struct authn_config */
 	struct snapshot_slot policy_slot;	/* struct authz_policy */
+	/* struct object_manifests; nothing without manifests or service accounts */
+	struct snapshot_slot objects_slot;
 	struct admission_chain admission;
 	struct node_graph *graph;		/* owned; NULL without the mode Node */
 	struct upstream_set *upstreams;		/* owned */
@@ -64,6 +66,11 @@ void server_reload(struct server *s);
  * than --request-timeout (spec 09 section 2).  Blocking.
  */
 void server_drain(struct server *s);
+/*
+ * Reads what the manifests have for authenticators, if there are any and they are asked for, and
+ * publishes it.  Problems are added to p, and nothing is published then.  Blocking.
+ */
+void server_load_objects(struct server *s, struct problems *p);
 /* Which files authentication reads. */
 struct authn_sources server_authn_sources(const struct options *o);
 /* Stops and joins all threads and frees everything. */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "authn/token_cache.h"
 #include "authn/x509.h"
 #include "base/mem.h"
 #include "base/rcu.h"
@@ -16,6 +17,7 @@
 #include "proxy/exchange.h"
 #include "proxy/health_port.h"
 #include "proxy/node_wait.h"
+#include "proxy/object_source.h"
 
 const struct authn_config *worker_authn(struct worker *w)
 {
@@ -25,6 +27,11 @@ const struct authn_config *worker_authn(struct worker *w)
 const struct authz_policy *worker_policy(struct worker *w)
 {
 	return (const struct authz_policy *)(void *)snapshot_reader_get(&w->policy);
+}
+
+struct object_manifests *worker_objects(struct worker *w)
+{
+	return (struct object_manifests *)(void *)snapshot_reader_get(&w->objects);
 }
 
 static void on_client(void *arg, int fd, const struct address *peer)
@@ -59,6 +66,9 @@ struct worker *worker_new(struct server *s, int listen_fd, int health_fd)
 	snapshot_reader_init(&w->tls, &s->tls_slot);
 	snapshot_reader_init(&w->authn, &s->authn_slot);
 	snapshot_reader_init(&w->policy, &s->policy_slot);
+	snapshot_reader_init(&w->objects, &s->objects_slot);
+	w->object_source = object_source_new(w);
+	w->tokens = token_cache_new();
 	make_node_waits(w);
 	list_init(&w->connections);
 	list_init(&w->exchanges);
@@ -94,6 +104,7 @@ static void heartbeat(void *arg)
 
 	worker_authn(w);
 	worker_policy(w);
+	worker_objects(w);
 	snapshot_reader_get(&w->tls);
 	atomic_store_explicit(&w->heartbeat_us, clock_monotonic_us(w->server->clock),
 			      memory_order_relaxed);
@@ -137,6 +148,8 @@ static void stop(void *arg)
 	listener_free(w->health_listener);
 	w->listener = w->health_listener = NULL;
 	connections_abort(w);
+	object_source_free(w->object_source);
+	w->object_source = NULL;
 	upstream_pool_free(w->pool);
 	w->pool = NULL;
 	loop_stop(w->loop);
@@ -154,12 +167,15 @@ void worker_free(struct worker *w)
 			close(w->listen_fd);
 		if (w->health_fd >= 0)
 			close(w->health_fd);
+		object_source_free(w->object_source);
 		upstream_pool_free(w->pool);
 	}
+	token_cache_free(w->tokens);
 	node_waits_free(w->node_waits);
 	snapshot_reader_fini(&w->tls);
 	snapshot_reader_fini(&w->authn);
 	snapshot_reader_fini(&w->policy);
+	snapshot_reader_fini(&w->objects);
 	loop_free(w->loop);
 	free(w);
 }

@@ -14,6 +14,9 @@
 #define WORKER_ADMIT_USERS 1024		/* places to count in; users may share one */
 
 struct node_waits;	/* proxy/node_wait.h */
+struct object_manifests;	/* proxy/object_manifests.h */
+struct object_source;	/* proxy/object_source.h */
+struct token_cache;	/* authn/token_cache.h */
 
 struct worker {
 	struct server *server;			/* borrowed */
@@ -25,7 +28,9 @@ struct worker {
 	struct listener *health_listener;	/* owned, worker 0 only */
 	struct upstream_pool *pool;		/* owned */
 	struct node_waits *node_waits;		/* owned; NULL: no request waits for the graph */
-	struct snapshot_reader tls, authn, policy;
+	struct object_source *object_source;	/* owned; for authenticators */
+	struct token_cache *tokens;		/* owned */
+	struct snapshot_reader tls, authn, policy, objects;
 	struct list connections;		/* struct connection */
 	struct list exchanges;			/* struct exchange */
 	atomic_int_fast64_t heartbeat_us;	/* monotonic, of the last answered ping */
@@ -48,5 +53,6 @@ void worker_free(struct worker *w);
 /* Snapshots of this turn; borrowed until the worker returns to its loop. */
 const struct authn_config *worker_authn(struct worker *w);
 const struct authz_policy *worker_policy(struct worker *w);
+struct object_manifests *worker_objects(struct worker *w);	/* NULL: there are none */
 
 #endif

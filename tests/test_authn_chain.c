@@ -59,7 +59,10 @@ static struct authn_config *load(const char *ca_pem, const char *tokens, const c
 	char *ca_file = ca_pem ? write_file(ca_pem) : NULL;
 	char *token_file = tokens ? write_file(tokens) : NULL;
 	char *password_file = passwords ? write_file(passwords) : NULL;
-	struct authn_sources s = { ca_file, token_file, password_file, true };
+	struct authn_sources s = {
+		.client_ca_file = ca_file, .token_auth_file = token_file,
+		.basic_auth_file = password_file, .anonymous = true,
+	};
 	struct authn_config *c = authn_config_load(&s, p);
 
 	drop_file(ca_file);
@@ -661,7 +664,10 @@ static void test_threads_share_a_configuration(void)
 
 static void test_load_problems(void)
 {
-	struct authn_sources s = { "missing-ca.crt", "missing-tokens", "missing-passwords", true };
+	struct authn_sources s = {
+		.client_ca_file = "missing-ca.crt", .token_auth_file = "missing-tokens",
+		.basic_auth_file = "missing-passwords", .anonymous = true,
+	};
 	struct problems p = PROBLEMS_INIT;
 	static const char want[] =
 		"missing-ca.crt: --client-ca-file: No such file or directory\n"

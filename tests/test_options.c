@@ -346,14 +346,14 @@ static void test_one_warning_names_the_ignored(void)
 	fflush(out);
 	int_is(size, 0);
 	ok(!parse("--etcd-servers=a|--profiling=false|--etcd_servers=b"
-		  "|--service-account-issuer=https://x", &o, &error));
+		  "|--service-account-jwks-uri=https://x", &o, &error));
 	options_log_ignored(&o);
 	options_fini(&o);
 	log_set_file(NULL);
 	fclose(out);
 	ok(text[0] == 'W');
 	ok(strstr(text, "] flags without effect in this version: --etcd-servers, --profiling, "
-		  "--service-account-issuer\n") != NULL);
+		  "--service-account-jwks-uri\n") != NULL);
 	free(text);
 }
 

@@ -195,6 +195,16 @@ static const struct {
 	{ "--logging-format=",
 	  "--logging-format: Invalid value: \"\": Unsupported log format\n" },
 	{ "--service-account-issuer=https://x|--service-account-key-file=f", "" },
+	{ "--service-account-key-file=f",
+	  "--service-account-issuer: service-account-issuer is a required flag\n" },
+	{ "--service-account-issuer=https://x",
+	  "--service-account-key-file: must be given with --service-account-issuer\n" },
+	{ "--service-account-issuer=https://x|--service-account-signing-endpoint=/s", "" },
+	{ "--service-account-issuer=x|--service-account-issuer=y|--service-account-issuer=x"
+	  "|--service-account-key-file=f",
+	  "--service-account-issuer: service-account-issuer \"x\" is already specified\n" },
+	{ "--service-account-issuer=|--service-account-key-file=f",
+	  "--service-account-issuer: service-account-issuer should not be an empty string\n" },
 	{ "--upstream-servers=http://a", "--upstream-servers: \"http://a\" is not an https "
 	  "URL of the form https://host[:port]\n" },
 };

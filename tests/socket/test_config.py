@@ -168,7 +168,7 @@ def test_help_and_version(stack):
 def test_ignored_flags(stack):
     files(stack)
     given = {"--etcd-servers": "https://127.0.0.1:2379", "--allow-privileged": "true",
-             "--service-account-key-file": "/absent", "--service-cluster-ip-range": "10.96.0.0/12",
+             "--service-account-signing-key-file": "/absent", "--service-cluster-ip-range": "10.96.0.0/12",
              "--feature-gates": "A=true", "--advertise-address": "192.0.2.1"}
     p = stack.start_proxy(*["%s=%s" % f for f in given.items()], name="manifest")
     lines = [line for line in p.log().splitlines() if "without effect" in line]
