@@ -185,8 +185,12 @@ func main() {
 	server := flag.String("server", "", "host:port of the server that the kubelet talks to")
 	direct := flag.String("direct", "", "host:port of the server where the administrator writes")
 	pki := flag.String("pki", "", "folder of certificates")
+	streams := flag.String("serve", "", "host:port where to serve the streams of a pod instead")
 	burst := flag.Int("burst", 0, "bind this many pods instead, and count what is refused")
 	flag.Parse()
+	if *streams != "" {
+		serve(context.Background(), &run{admin: connect(*direct, *pki, "admin"), pki: *pki}, *streams)
+	}
 	r := &run{admin: connect(*direct, *pki, "admin"), node: connect(*server, *pki, own), pki: *pki}
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
