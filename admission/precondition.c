@@ -458,18 +458,22 @@ static enum admission_result finish_json_patch(struct admission_request *r)
 	return ADMISSION_ALLOW;
 }
 
-enum admission_result precondition_of_apply(struct admission_request *r, struct str version)
+enum admission_result precondition_of_apply(struct admission_request *r, struct str uid,
+					    struct str version)
 {
 	static const struct str path[] = { { "metadata", 8 }, { "resourceVersion", 15 } };
+	static const struct str uid_path[] = { { "metadata", 8 }, { "uid", 3 } };
 	enum admission_result rc = body_read(r);
-	json_t *inner, *own;
+	json_t *inner, *own, *own_uid;
 	bool keep;
 
 	if (rc != ADMISSION_ALLOW)
 		return rc;
 	inner = json_object_get(r->read->raw, "metadata");
 	own = json_object_get(inner, "resourceVersion");
-	if ((inner && !json_is_object(inner)) || (own && !json_is_string(own)))
+	own_uid = json_object_get(inner, "uid");
+	if ((inner && !json_is_object(inner)) || (own && !json_is_string(own)) ||
+	    (own_uid && !json_is_string(own_uid)))
 		return admission_bad(r, 400, STR("the metadata of the apply patch cannot be read"));
 	/* Where there is no object a client's version says nothing, but one to come may have it. */
 	keep = version.n && precondition_is_version(text_of(own));
@@ -477,6 +481,8 @@ enum admission_result precondition_of_apply(struct admission_request *r, struct 
 		replace_body(r, r->read->text);
 	else
 		set_member(r, path, 2, version.n ? version : STR(VERSION_OF_NONE));
+	if (version.n && uid.n && !text_of(own_uid).n)
+		set_member(r, uid_path, 2, uid);
 	r->again_on_conflict = !keep;
 	return ADMISSION_ALLOW;
 }
@@ -488,7 +494,7 @@ static enum admission_result finish_apply(struct admission_request *r)
 		return ADMISSION_ALLOW;
 	if (r->require_uid.n && !r->require_version.n)
 		return admission_bad(r, 400, STR("an apply cannot be bound to a uid alone"));
-	return precondition_of_apply(r, r->require_version);
+	return precondition_of_apply(r, r->require_uid, r->require_version);
 }
 
 static enum admission_result finish_patch(struct admission_request *r)

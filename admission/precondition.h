@@ -21,9 +21,11 @@ bool precondition_is_version(struct str version);
 enum admission_result claims_of_delete(struct admission_request *r, struct claim claims[2]);
 /*
  * The body of an apply, for the dry run and afterwards: JSON that names the version that was read,
- * or, with an empty version, one that no object has, so that it creates or fails.
+ * or, with an empty version, one that no object has, so that it creates or fails.  The uid of what
+ * was read is named, too: an apply that has one does not create.
  */
-enum admission_result precondition_of_apply(struct admission_request *r, struct str version);
+enum admission_result precondition_of_apply(struct admission_request *r, struct str uid,
+					    struct str version);
 /* After every plugin allowed: what goes upstream. DENY when it cannot be said. */
 enum admission_result precondition_finish(struct admission_request *r);
 

@@ -578,7 +578,8 @@ static enum admission_result applied_object(struct admission_request *r, json_t 
 	enum admission_result rc = stored(r, &old);
 
 	if (rc == ADMISSION_ALLOW)
-		rc = precondition_of_apply(r, tree_text(old->tree, "metadata.resourceVersion"));
+		rc = precondition_of_apply(r, tree_text(old->tree, "metadata.uid"),
+					   tree_text(old->tree, "metadata.resourceVersion"));
 	if (rc == ADMISSION_ALLOW)
 		rc = want(r, &key, true, &l);
 	if (rc != ADMISSION_ALLOW)

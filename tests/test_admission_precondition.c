@@ -520,9 +520,10 @@ static void test_protobuf_tails(void)
 
 static void test_apply(void)
 {
-	static const char versioned[] = TYPED "\"metadata\":{\"resourceVersion\":\"5\","
-					"\"name\":\"a\"}}";
-	static const char own[] = TYPED "\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"5\"}}";
+	static const char versioned[] = TYPED "\"metadata\":{\"uid\":\"u1\","
+					"\"resourceVersion\":\"5\",\"name\":\"a\"}}";
+	static const char own[] = TYPED "\"metadata\":{\"uid\":\"u1\",\"name\":\"a\","
+				  "\"resourceVersion\":\"5\"}}";
 	static const char creating[] = TYPED "\"metadata\":{\"resourceVersion\":\"1\","
 				       "\"name\":\"b\"}}";
 	static const struct {
@@ -531,11 +532,14 @@ static void test_apply(void)
 	} rows[] = {
 		{ NODES, TYPE "metadata:\n  name: a\n", versioned, true },
 		{ NODES, TYPE "metadata:\n  name: a\n  resourceVersion: ''\n",
-		  TYPED "\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"5\"}}", true },
+		  own, true },
 		{ NODES, TYPE "metadata:\n  name: a\n  resourceVersion: '5'\n", own, false },
 		/* To the upstream 0 is none: whatever is there would be written over. */
 		{ NODES, TYPE "metadata:\n  name: a\n  resourceVersion: '00'\n",
-		  TYPED "\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"5\"}}", true },
+		  own, true },
+		{ NODES, TYPE "metadata:\n  name: a\n  uid: u9\n",
+		  TYPED "\"metadata\":{\"resourceVersion\":\"5\",\"name\":\"a\","
+		  "\"uid\":\"u9\"}}", true },
 		/* No object has this version: it creates, or fails when one came meanwhile. */
 		{ "/api/v1/nodes/b", TYPE "metadata:\n  name: b\n", creating, true },
 		{ "/api/v1/nodes/b", TYPE "metadata:\n  resourceVersion: '9'\n  name: b\n",
@@ -549,7 +553,7 @@ static void test_apply(void)
 		tap_row(rows[i].body);
 		begin(&c, "PATCH", rows[i].target, APPLY, str_from(rows[i].body), "", "5");
 		c.dry_code = 200;
-		c.dry_body = i < 4 ? RESULT : STR("{\"metadata\":{\"name\":\"b\"}}");
+		c.dry_body = i < 5 ? RESULT : STR("{\"metadata\":{\"name\":\"b\"}}");
 		int_is(admission_case_run(&c), ADMISSION_ALLOW);
 		ok(c.r.body_replaced && !c.r.new_content_type.n);
 		str_is(strbuf_str(&c.r.new_body), str_from(rows[i].want));
