@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <sched.h>
+#include <openssl/tls1.h>
 #include <stdlib.h>
 
 #include "base/err.h"
@@ -126,9 +127,25 @@ static void check_cipher_suites(const struct options *o, struct problems *p)
 	}
 }
 
+/* RFC 9113 section 9.2.2: below TLS 1.3 HTTP/2 needs one of them; worded as kube-apiserver does. */
+static void check_http2_suites(const struct options *o, int min_version, struct problems *p)
+{
+	for (size_t i = 0; i < o->tls_cipher_suites.n; i++)
+		if (!strcmp(o->tls_cipher_suites.v[i], "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256") ||
+		    !strcmp(o->tls_cipher_suites.v[i], "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"))
+			return;
+	if (o->tls_cipher_suites.n && !o->disable_http2 && min_version < TLS1_3_VERSION)
+		problems_add(p, NULL, 0, "tls-cipher-suites",
+			     "error configuring http2: http2: TLSConfig.CipherSuites is missing an "
+			     "HTTP/2-required AES_128_GCM_SHA256 cipher (need at least one of "
+			     "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 or "
+			     "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256)");
+}
+
 static void check_tls(const struct options *o, struct problems *p)
 {
-	int version;
+	int version = TLS1_2_VERSION;
+	size_t before;
 
 	require(p, "tls-cert-file", o->tls_cert_file);
 	require(p, "tls-private-key-file", o->tls_private_key_file);
@@ -138,7 +155,10 @@ static void check_tls(const struct options *o, struct problems *p)
 		problems_add(p, NULL, 0, "tls-min-version", "unknown tls version %s", shown);
 		free(shown);
 	}
+	before = p->count;
 	check_cipher_suites(o, p);
+	if (p->count == before)
+		check_http2_suites(o, version, p);
 }
 
 static void check_health_address(const struct options *o, struct problems *p)

@@ -86,6 +86,10 @@ static void test_nothing_given_tells_all(void)
 
 #define PORT_RANGE " must be between 1 and 65535, inclusive. It cannot be turned off with 0\n"
 
+#define NO_HTTP2_SUITE "error configuring http2: http2: TLSConfig.CipherSuites is missing an " \
+	"HTTP/2-required AES_128_GCM_SHA256 cipher (need at least one of " \
+	"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 or TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256)\n"
+
 /* Each row's arguments, behind what is enough, and the problems they make. */
 static const struct {
 	const char *args, *want;
@@ -103,6 +107,17 @@ static const struct {
 	  "--tls-min-version: unknown tls version \"TLS\\\"1\"\n" },
 	{ "--tls-cipher-suites=TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,"
 	  "TLS_AES_128_GCM_SHA256", "" },
+	{ "--tls-cipher-suites=TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", "--tls-cipher-suites: "
+	  NO_HTTP2_SUITE },
+	{ "--tls-cipher-suites=TLS_AES_128_GCM_SHA256", "--tls-cipher-suites: " NO_HTTP2_SUITE },
+	{ "--tls-cipher-suites=TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384|--tls-min-version="
+	  "VersionTLS12", "--tls-cipher-suites: " NO_HTTP2_SUITE },
+	{ "--tls-cipher-suites=TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384|--tls-min-version="
+	  "VersionTLS13", "" },
+	{ "--tls-cipher-suites=TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384|--disable-http2-serving", "" },
+	{ "--tls-cipher-suites=TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "" },
+	{ "--http2-max-streams-per-connection=-1", "" },
+	{ "--http2-max-streams-per-connection=0", "" },
 	{ "--tls-cipher-suites=A,TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,B",
 	  "--tls-cipher-suites: Cipher suite A not supported or doesn't exist\n"
 	  "--tls-cipher-suites: Cipher suite B not supported or doesn't exist\n" },
@@ -246,7 +261,8 @@ static void test_warnings(void)
 	cstr_is(problems(), "");
 	ok(!strstr(logged, "NodeRestriction"));
 	done();
-	check(ENOUGH "|--tls-cipher-suites=TLS_RSA_WITH_AES_128_CBC_SHA");
+	check(ENOUGH "|--tls-cipher-suites=TLS_RSA_WITH_AES_128_CBC_SHA,"
+	      "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256");
 	cstr_is(problems(), "");
 	ok(strstr(logged, "] Use of insecure cipher 'TLS_RSA_WITH_AES_128_CBC_SHA' detected.\n"));
 	done();

@@ -184,7 +184,8 @@ def test_minimum_version(stack):
 def test_cipher_suites(stack):
     proxy(stack)
     p = stack.start_proxy("--tls-cipher-suites=TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,"
-                          "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", name="suites")
+                          "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", "--disable-http2-serving",
+                          name="suites")
     version = ssl.TLSVersion.TLSv1_2
     equal(shake(p, context(stack, version=version)).cipher()[0], "ECDHE-ECDSA-AES256-GCM-SHA384")
     text = refusal(p, context(stack, version=version, ciphers="ECDHE-ECDSA-AES128-GCM-SHA256"))
