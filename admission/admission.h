@@ -79,6 +79,7 @@ struct admission_body;		/* admission/body.h */
 struct admission_chain {
 	const struct admission_plugin *v[4];
 	size_t n;
+	struct feature_gates gates;
 };
 
 struct admission_request {

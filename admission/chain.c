@@ -75,6 +75,7 @@ static bool is_enabled(const struct options *o, const char *name)
 void admission_chain_init(struct admission_chain *chain, const struct options *o)
 {
 	chain->n = 0;
+	chain->gates = o->gates;
 	for (size_t i = 0; i < array_size(plugins); i++) {
 		if (!plugins[i].plugin || !is_enabled(o, plugins[i].name))
 			continue;

@@ -8,6 +8,9 @@
 
 #include "admission/request.h"
 
+/* A copy of a static pod has it, whatever its value. */
+#define MIRROR_ANNOTATION "kubernetes.io/config.mirror"
+
 /* admission_forbid() with a text that is composed in the request's arena. */
 #define node_forbid(r, ...) admission_forbid((r), arena_printf((r)->arena, __VA_ARGS__))
 

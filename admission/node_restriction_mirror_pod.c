@@ -6,8 +6,6 @@
 
 #include "base/mem.h"
 
-#define MIRROR_ANNOTATION "kubernetes.io/config.mirror"
-
 static struct str member_text(json_t *v, const char *dotted)
 {
 	return json_is_object(v) ? tree_text(v, dotted) : STR_NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Leases, CSI nodes, resource slices and certificate requests: only what is the node's own. */
+/* Leases, CSI nodes and resource slices: only what is the node's own. */
 #include "config.h"
 
 #include "admission/node_restriction.h"
@@ -140,14 +140,4 @@ enum admission_result node_restriction_slice(struct admission_request *r,
 	if (op == ADMISSION_UPDATE)
 		return ADMISSION_ALLOW;
 	return op == ADMISSION_CREATE ? create_slice(r, node) : delete_slice(r, node);
-}
-
-/* The feature gate PodCertificateRequest is off in 1.36, and nothing here turns it on. */
-enum admission_result node_restriction_pod_certificate(struct admission_request *r,
-						       enum admission_operation op,
-						       struct str node)
-{
-	(void)op;
-	(void)node;
-	return node_forbid(r, "PodCertificateRequest feature gate is disabled");
 }

@@ -342,10 +342,7 @@ static const struct row rows[] = {
 	  judge_pod_certificate_request },
 };
 
-/*
- * What is left of ClusterRole system:node beside the rows (spec 12 section 4); clustertrustbundles
- * belong to a gate that is off.
- */
+/* What is left of ClusterRole system:node beside the rows, without gates (spec 12 section 4). */
 static const struct {
 	unsigned verbs;
 	struct str group, resource;
@@ -362,6 +359,14 @@ static const struct {
 	{ GET, STR(""), STR("endpoints") },
 };
 
+/* The rule of the gate ClusterTrustBundle. */
+static bool may_read_bundles(const struct question *q)
+{
+	return q->request->policy->node_gates.trust_bundles && (q->verb & READ) &&
+	       str_eq(q->at->resource, STR("clustertrustbundles")) &&
+	       str_eq(q->at->api_group, STR("certificates.k8s.io"));
+}
+
 static enum authz_decision judge_by_rules(const struct question *q)
 {
 	/* A rule's resource names no subresource. */
@@ -371,7 +376,7 @@ static enum authz_decision judge_by_rules(const struct question *q)
 		if ((q->verb & rules[i].verbs) && str_eq(q->at->resource, rules[i].resource) &&
 		    str_eq(q->at->api_group, rules[i].group))
 			return AUTHZ_ALLOW;
-	return AUTHZ_NO_OPINION;
+	return may_read_bundles(q) ? AUTHZ_ALLOW : AUTHZ_NO_OPINION;
 }
 
 static const struct row *row_of(const struct attributes *at)

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "conf/feature_gates.h"
 #include "conf/flag_value.h"
 #include "conf/problems.h"
 
@@ -49,6 +50,8 @@ struct options {
 	size_t mode_count;
 	struct option_list enable_admission_plugins, disable_admission_plugins;
 	struct option_list admission_control;	/* the old form of the two */
+	struct option_list feature_gates;	/* as given; gates is the parsed form */
+	struct feature_gates gates;
 	int64_t node_authorizer_wait_ms;	/* 0: none; <= NODE_AUTHORIZER_WAIT_MAX_MS */
 	char *cluster_state;		/* "upstream" or a path */
 	/* upstream */
@@ -81,7 +84,8 @@ struct options {
 int options_parse(int argc, char **argv, struct options *out, char **error);
 /*
  * Everything that can be judged without opening files, all problems at once.  Fills the parsed
- * forms (modes, upstream_authorization, workers); warnings go to the log.
+ * forms (modes, gates, upstream_authorization, workers), and names gates without effect in ignored;
+ * warnings go to the log.
  */
 void options_validate(struct options *o, struct problems *p);
 void options_fini(struct options *o);

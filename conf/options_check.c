@@ -476,4 +476,5 @@ void options_validate(struct options *o, struct problems *p)
 	check_admission(o, p);
 	check_upstream(o, p);
 	check_logging(o, p);
+	feature_gates_read(&o->feature_gates, &o->gates, &o->ignored, p);
 }

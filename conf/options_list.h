@@ -90,6 +90,10 @@ OPTION(AUTHORIZATION, "disable-admission-plugins", STRINGS, disable_admission_pl
        "others are left to the upstream.")
 OPTION(AUTHORIZATION, "admission-control", STRINGS, admission_control, NULL, "names",
        "The old name of --enable-admission-plugins; excludes it.")
+OPTION(AUTHORIZATION, "feature-gates", ARRAY, feature_gates, NULL, "gate=bool,...",
+       "Feature gates of kube-apiserver. PodCertificateRequest (off by default), ClusterTrustBundle "
+       "(off) and KubeletServiceAccountTokenForCredentialProviders (on) change what nodes may; "
+       "others are accepted and named in one warning. May be repeated.")
 OPTION(AUTHORIZATION, "cluster-state", STRING, cluster_state, "upstream", "upstream|path",
        "Where the objects come from that the authorizers read: \"upstream\" lists and watches "
        "them there; a file or folder of manifests, one folder deep, stands for all of them and is "
@@ -223,7 +227,6 @@ IGNORED("audit-webhook-truncate-max-batch-size", INT)
 IGNORED("audit-webhook-truncate-max-event-size", INT)
 
 /* Others with a meaning for clients */
-IGNORED("feature-gates", MAP)
 IGNORED("emulated-version", STRINGS)
 IGNORED("min-compatibility-version", STRINGS)
 IGNORED("emulation-forward-compatible", BOOL)

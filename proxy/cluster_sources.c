@@ -117,8 +117,7 @@ static const struct cluster_sink graph_sink = {
 	.sink = &rbac_sink, .kind = RBAC_##k, .mode = MODE_RBAC, .essential = true }
 
 /*
- * Pod certificate requests belong to a feature gate that is off (spec 12 section 2) and are not
- * watched.  Of pods, those that are bound to a node are enough: spec.nodeName!= (not empty).
+ * Of pods, those that are bound to a node are enough: spec.nodeName!= (not empty).
  * Servers before 1.34 do not have resource.k8s.io/v1.
  */
 const struct cluster_source cluster_sources[CLUSTER_SOURCES] = {
@@ -140,6 +139,11 @@ const struct cluster_source cluster_sources[CLUSTER_SOURCES] = {
 			.item_message = "resource.v1.ResourceSlice", .name = "resourceslices",
 			.optional = true },
 	  .sink = &graph_sink, .kind = NODE_SOURCE_RESOURCE_SLICES, .mode = MODE_NODE },
+	{ .resource = { .path = "/apis/certificates.k8s.io/v1beta1/podcertificaterequests",
+			.item_message = "certificates.v1beta1.PodCertificateRequest",
+			.name = "podcertificaterequests", .optional = true },
+	  .sink = &graph_sink, .kind = NODE_SOURCE_POD_CERTIFICATE_REQUESTS, .mode = MODE_NODE,
+	  .of_pod_certificates = true },
 };
 
 const struct cluster_source *cluster_source_find(const struct schema_message *message)
@@ -148,4 +152,9 @@ const struct cluster_source *cluster_source_find(const struct schema_message *me
 		if (message == schema_message_find(cluster_sources[i].resource.item_message))
 			return &cluster_sources[i];
 	return NULL;
+}
+
+bool cluster_source_is_on(const struct cluster_source *source, const struct options *o)
+{
+	return !source->of_pod_certificates || o->gates.pod_certificate_request;
 }

@@ -32,13 +32,16 @@ struct cluster_source {
 	int kind;
 	enum authorization_mode mode;	/* the authorizer that reads it */
 	bool essential;			/* not ready without a complete list */
+	bool of_pod_certificates;	/* read with the gate PodCertificateRequest alone */
 };
 
-#define CLUSTER_SOURCES 8
+#define CLUSTER_SOURCES 9
 /* Roles before bindings: a binding seen before its role would give a "not found" reason. */
 extern const struct cluster_source cluster_sources[CLUSTER_SOURCES];
 
 /* The source of objects of that message, or NULL (message may be NULL). */
 const struct cluster_source *cluster_source_find(const struct schema_message *message);
+/* Do the feature gates have that source read? */
+bool cluster_source_is_on(const struct cluster_source *source, const struct options *o);
 
 #endif

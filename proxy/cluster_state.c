@@ -50,6 +50,11 @@ static struct authz_policy *compile(const struct options *o, const struct rbac_s
 	metric_add(METRIC_POLICY_BUILDS, 1);
 	policy = authz_policy_new(o->modes, o->mode_count, store ? rbac_index_build(store) : NULL);
 	policy->graph = graph;
+	policy->node_gates = (struct node_gates){
+		.service_account_tokens = !o->gates.no_credential_provider_tokens,
+		.pod_certificates = o->gates.pod_certificate_request,
+		.trust_bundles = o->gates.cluster_trust_bundle,
+	};
 	return policy;
 }
 
@@ -261,7 +266,8 @@ static void start_reflectors(struct cluster_state *c, struct http_client *client
 
 		w->state = c;
 		w->source = &cluster_sources[i];
-		if (options_has_mode(c->server->options, w->source->mode))
+		if (options_has_mode(c->server->options, w->source->mode) &&
+		    cluster_source_is_on(w->source, c->server->options))
 			start_reflector(c, w, client);
 	}
 }
@@ -312,6 +318,7 @@ void cluster_state_free(struct cluster_state *c)
  * objects can be read, and is filled again from what was kept when all is well.
  */
 struct reading {
+	const struct options *options;	/* borrowed */
 	struct cluster_stores stores;
 	struct {
 		const struct cluster_source *source;
@@ -340,7 +347,7 @@ static int on_manifest(void *arg, const struct manifest_object *o, struct proble
 	struct reading *r = arg;
 	struct object_cursor cursor;
 
-	if (!source)
+	if (!source || !cluster_source_is_on(source, r->options))
 		return 0;
 	object_cursor_json(&cursor, o->message, o->json);
 	if (source->sink->apply(&r->stores, source->kind, &cursor))
@@ -381,7 +388,9 @@ static void reading_fini(struct reading *r)
 struct authz_policy *cluster_state_from_manifests(const struct options *o,
 						  struct node_graph *graph, struct problems *p)
 {
-	struct reading r = { .stores = { rbac_store_new(), node_graph_new() } };
+	struct reading r = {
+		.options = o, .stores = { rbac_store_new(), node_graph_new() },
+	};
 	struct authz_policy *policy = NULL;
 	size_t before = p->count;
 

@@ -10,13 +10,10 @@ bool node_data_source(const struct schema_message *m, enum node_source *source)
 {
 	const struct cluster_source *row = cluster_source_find(m);
 
-	if (row && row->mode == MODE_NODE) {
-		*source = (enum node_source)row->kind;
-		return true;
-	}
-	/* Not watched: its feature gate is off. */
-	*source = NODE_SOURCE_POD_CERTIFICATE_REQUESTS;
-	return m && m == schema_message_find("certificates.v1beta1.PodCertificateRequest");
+	if (!row || row->mode != MODE_NODE)
+		return false;
+	*source = (enum node_source)row->kind;
+	return true;
 }
 
 static void apply_set(struct node_graph *g, json_t *set)

@@ -259,6 +259,42 @@ static void test_no_refusal(void)
 	arena_fini(&a);
 }
 
+/* No row and no static rule without the gate; reading alone with it. */
+static void test_trust_bundles(void)
+{
+	struct user u = { .name = STR("system:node:n1"), .groups = &nodes_group,
+			  .group_count = 1 };
+	const enum authorization_mode node = MODE_NODE;
+	static const struct {
+		struct str verb;
+		bool allowed;
+	} rows[] = {
+		{ STR("get"), true }, { STR("list"), true }, { STR("watch"), true },
+		{ STR("create"), false }, { STR("update"), false }, { STR("delete"), false },
+	};
+
+	for (size_t i = 0; i < 2 * array_size(rows); i++) {
+		struct authz_policy *policy = authz_policy_new(&node, 1, NULL);
+		struct attributes at = {
+			.user = &u, .verb = rows[i / 2].verb, .is_resource = true,
+			.api_group = STR("certificates.k8s.io"), .api_version = STR("v1beta1"),
+			.resource = STR("clustertrustbundles"),
+		};
+		struct authz_request r = { .policy = policy, .attributes = &at };
+		bool gate = i % 2;
+		struct arena a;
+
+		arena_init(&a);
+		r.arena = &a;
+		policy->node_gates.trust_bundles = gate;
+		int_is(authz_chain_run(&r), gate && rows[i / 2].allowed ? AUTHZ_ALLOW
+		       : AUTHZ_NO_OPINION);
+		int_is(r.reason.n, 0);
+		arena_fini(&a);
+		snapshot_release(&policy->snapshot);
+	}
+}
+
 static void test_who_is_a_node(void)
 {
 	struct str other = STR("system:node");
@@ -282,7 +318,7 @@ int main(void)
 {
 	static const struct tap_test tests[] = {
 		TAP(test_vectors_json), TAP(test_vectors_protobuf), TAP(test_misses),
-		TAP(test_no_refusal), TAP(test_who_is_a_node), TAP_END
+		TAP(test_no_refusal), TAP(test_trust_bundles), TAP(test_who_is_a_node), TAP_END
 	};
 	int status;
 

@@ -38,6 +38,9 @@ struct trial {
 };
 
 static const struct admission_chain chain = { .v = { &node_restriction_plugin }, .n = 1 };
+static const struct admission_chain gated_chain = {
+	.v = { &node_restriction_plugin }, .n = 1, .gates = { .pod_certificate_request = true },
+};
 
 static struct str text(const json_t *v, const char *name)
 {
@@ -50,6 +53,12 @@ static struct str text(const json_t *v, const char *name)
 static const char *name_of(const json_t *v)
 {
 	return json_string_value(json_object_get(v, "name"));
+}
+
+static bool is_gated(const json_t *vector)
+{
+	return json_is_true(json_object_get(json_object_get(vector, "featureGates"),
+					    "PodCertificateRequest"));
 }
 
 static void read_user(struct trial *t)
@@ -113,7 +122,8 @@ static void trial_init(struct trial *t, json_t *vector, bool with_cache)
 	if (t->content_type.n)
 		http_headers_add(&t->headers, STR("Content-Type"), t->content_type);
 	t->r = (struct admission_request){
-		.chain = &chain, .attributes = &t->attributes, .method = t->method,
+		.chain = is_gated(vector) ? &gated_chain : &chain,
+		.attributes = &t->attributes, .method = t->method,
 		.query = t->info.raw_query, .headers = &t->headers, .arena = &t->arena,
 		.pod_node = with_cache ? pod_node : NULL, .pod_node_arg = t,
 		.has_body = t->body.n > 0,
@@ -182,17 +192,28 @@ static void satisfy(struct trial *t)
 	}
 }
 
-static void trial_run(struct trial *t)
+/* No object can be read after the first `lookups`. */
+static void trial_run_with(struct trial *t, unsigned lookups)
 {
 	t->result = ADMISSION_ALLOW;
-	if (!admission_is_concerned(&chain, &t->attributes, t->method))
+	if (!admission_is_concerned(t->r.chain, &t->attributes, t->method))
 		return;
 	for (t->runs = 0; t->runs < RUNS_MAX; t->runs++) {
 		t->result = admission_run(&t->r);
 		if (t->result != ADMISSION_NEED)
 			return;
-		satisfy(t);
+		if (t->r.need == ADMISSION_NEEDS_OBJECT && t->r.lookup_count > lookups) {
+			t->r.lookups[lookups].state = ADMISSION_FAILED;
+			t->r.lookups[lookups].error = STR("down");
+		} else {
+			satisfy(t);
+		}
 	}
+}
+
+static void trial_run(struct trial *t)
+{
+	trial_run_with(t, ADMISSION_LOOKUPS_MAX);
 }
 
 /* Expectations */
@@ -302,11 +323,6 @@ static const char *const stricter[] = {
 	"json-null-body", "json-invalid-utf8-key", "yaml-binary-tag",
 };
 
-static bool is_gated(const json_t *vector)
-{
-	return json_object_get(vector, "featureGates");
-}
-
 /* The next name of the list. */
 static void check_stricter(const struct trial *t, size_t chosen)
 {
@@ -332,8 +348,6 @@ static void run_all(bool with_cache)
 		struct trial t;
 
 		gated += is_gated(v);
-		if (is_gated(v))
-			continue;
 		tap_row(name_of(v));
 		trial_init(&t, v, with_cache);
 		trial_run(&t);
@@ -356,7 +370,7 @@ static void test_vectors_with_a_cache_of_pods(void)
 	run_all(true);
 }
 
-/* Vectors of a gate that is off by default and that nothing here turns on. */
+/* The same without the gate, as it is by default. */
 static void test_gate_is_off(void)
 {
 	json_t *all = vectors(), *v;
@@ -369,6 +383,7 @@ static void test_gate_is_off(void)
 			continue;
 		tap_row(name_of(v));
 		trial_init(&t, v, false);
+		t.r.chain = &chain;
 		trial_run(&t);
 		int_is(t.result, ADMISSION_DENY);
 		int_is(t.r.status.code, 403);
@@ -597,6 +612,66 @@ static void test_the_cache_may_be_behind(void)
 		}
 		trial_fini(&t);
 		json_decref(vector);
+		strbuf_fini(&path);
+	}
+}
+
+#define CERTIFICATES "/apis/certificates.k8s.io/v1beta1/namespaces/a/podcertificaterequests"
+#define CERTIFICATE(pod, account, uid) "{\"spec\":{\"nodeName\":\"node01\",\"nodeUID\":\"n\"," \
+	"\"podName\":\"" pod "\",\"podUID\":\"u\",\"serviceAccountName\":\"" account "\"," \
+	"\"serviceAccountUID\":\"" uid "\"}}"
+#define ACCOUNT "{\"kind\":\"ServiceAccount\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":" \
+	"\"sa\",\"namespace\":\"a\",\"uid\":\"s\"}}"
+#define RETRIEVING "while retrieving "
+#define NAMED " named in the PodCertificateRequest: "
+
+/* With the gate: what no vector has.  No lookup succeeds after the first `lookups`. */
+static void test_pod_certificate_requests(void)
+{
+	static const struct { const char *method, *more, *body; unsigned lookups; int code;
+			      const char *text; } rows[] = {
+		{ "POST", "", CERTIFICATE("p", "sa", "s"), 3, 0, "" },
+		{ "PUT", "/c", "{}", 9, 403, "unexpected operation UPDATE" },
+		{ "PATCH", "/c/status", "{}", 9, 403, "unexpected operation UPDATE" },
+		{ "DELETE", "/c", "", 9, 403, "unexpected operation DELETE" },
+		{ "DELETE", "", "", 9, 403, "unexpected operation DELETE" },
+		{ "POST", "/c/status", "{}", 9, 403, "unexpected subresource status" },
+		{ "POST", "", "{}", 9, 403, "PodCertificateRequest.Spec.NodeName=\"\", which is "
+		  "not the requesting node \"node01\"" },
+		{ "POST", "", CERTIFICATE("../p", "sa", "s"), 9, 500, RETRIEVING "pod "
+		  "\"a/../p\"" NAMED "pod \"../p\" not found" },
+		{ "POST", "", CERTIFICATE("p", "", "s"), 9, 403, "PodCertificateRequest for pod "
+		  "\"a/p\" contains serviceAccountName (\"\") that differs from running pod "
+		  "(\"sa\")" },
+		{ "POST", "", CERTIFICATE("p", "sa", "s"), 0, 500, RETRIEVING "node \"node01\""
+		  NAMED "down" },
+		{ "POST", "", CERTIFICATE("p", "sa", "s"), 1, 500, RETRIEVING "pod \"a/p\"" NAMED
+		  "down" },
+		{ "POST", "", CERTIFICATE("p", "sa", "s"), 2, 500, RETRIEVING "service account "
+		  "\"a/sa\"" NAMED "down" },
+	};
+
+	for (size_t i = 0; i < array_size(rows); i++) {
+		struct strbuf path = STRBUF_INIT;
+		struct trial t;
+		json_t *v;
+
+		strbuf_addf(&path, CERTIFICATES "%s", rows[i].more);
+		v = make_vector(rows[i].method, path.p, strcmp(rows[i].method, "PATCH") ? JSON
+				: SMP, rows[i].body, objects("[" NODE "," ACCOUNT "," POD_OF("u",
+				"node01", ",\"serviceAccountName\":\"sa\"") "]"));
+		tap_row(path.p);
+		trial_init(&t, v, true);
+		t.r.chain = &gated_chain;
+		trial_run_with(&t, rows[i].lookups);
+		int_is(t.result, rows[i].code ? ADMISSION_DENY : ADMISSION_ALLOW);
+		int_is(t.r.status.code, rows[i].code);
+		if (!ok(str_has_suffix(t.r.status.message, str_from(rows[i].text))))
+			tap_note("%.*s", STR_ARG(t.r.status.message));
+		if (rows[i].code == 500)
+			str_is(t.r.status.message, str_from(rows[i].text));
+		trial_fini(&t);
+		json_decref(v);
 		strbuf_fini(&path);
 	}
 }
@@ -913,6 +988,7 @@ int main(void)
 {
 	static const struct tap_test tests[] = {
 		TAP(test_vectors), TAP(test_vectors_with_a_cache_of_pods), TAP(test_gate_is_off),
+		TAP(test_pod_certificate_requests),
 		TAP(test_decided_from_the_url), TAP(test_not_concerned),
 		TAP(test_harmless_patches_need_no_object),
 		TAP(test_a_version_of_the_future_is_a_conflict),

@@ -191,6 +191,25 @@ static const struct {
 	  "|--disable-admission-plugins=LimitRanger,PodSecurity,EventRateLimit",
 	  "--enable-admission-plugins: [EventRateLimit LimitRanger] in "
 	  "enable-admission-plugins and disable-admission-plugins overlapped\n" },
+	{ "--feature-gates=", "" },
+	{ "--feature-gates=,PodCertificateRequest=true,,", "" },
+	{ "--feature-gates=Nope=true,AuthorizeNodeWithSelectors=true", "" },
+	{ "--feature-gates= A ", "--feature-gates: missing bool value for A\n" },
+	{ "--feature-gates=A = yes", "--feature-gates: invalid value of A=yes, err: "
+	  "strconv.ParseBool: parsing \"yes\": invalid syntax\n" },
+	{ "--feature-gates=A=", "--feature-gates: invalid value of A=, err: "
+	  "strconv.ParseBool: parsing \"\": invalid syntax\n" },
+	{ "--feature-gates=A=true=true", "--feature-gates: invalid value of A=true=true, err: "
+	  "strconv.ParseBool: parsing \"true=true\": invalid syntax\n" },
+	{ "--feature-gates=AuthorizeNodeWithSelectors=false", "--feature-gates: cannot set feature "
+	  "gate AuthorizeNodeWithSelectors to false, feature is locked to true\n" },
+	{ "--feature-gates=DynamicResourceAllocation=0", "--feature-gates: cannot set feature "
+	  "gate DynamicResourceAllocation to false, feature is locked to true\n" },
+	{ "--feature-gates=kube:A=true,kube: B=t", "" },
+	{ "--feature-gates=kube:A=true,B=true", "--feature-gates: set kube feature gates with "
+	  "default empty prefix or kube: prefix consistently, do not mix use\n" },
+	{ "--feature-gates=kubelet:A=true",
+	  "--feature-gates: component not registered: kubelet\n" },
 	{ "--upstream-ca-file=", "--upstream-ca-file: must be given\n" },
 	{ "--proxy-client-cert-file=", "--proxy-client-cert-file: must be given\n" },
 	{ "--proxy-client-key-file=", "--proxy-client-key-file: must be given\n" },
@@ -350,6 +369,61 @@ static void test_host_and_port(void)
 	free(host);
 }
 
+/* Rows: the flags, and which of the three gates differ from the default. */
+static void test_feature_gates(void)
+{
+	static const struct {
+		const char *args;
+		bool certificates, bundles, no_tokens;
+	} rows[] = {
+		{ "", false, false, false },
+		{ "|--feature-gates=PodCertificateRequest=true", true, false, false },
+		{ "|--feature-gates=kube:PodCertificateRequest=1,kube:ClusterTrustBundle=1",
+		  true, true, false },
+		{ "|--feature-gates= PodCertificateRequest = T ", true, false, false },
+		{ "|--feature-gates=PodCertificateRequest=true,PodCertificateRequest=false",
+		  false, false, false },
+		{ "|--feature-gates=PodCertificateRequest=false"
+		  "|--feature-gates=PodCertificateRequest=true", true, false, false },
+		{ "|--feature_gates|ClusterTrustBundle=true", false, true, false },
+		{ "|--feature-gates=KubeletServiceAccountTokenForCredentialProviders=false",
+		  false, false, true },
+		{ "|--feature-gates=AllBeta=true", true, true, false },
+		{ "|--feature-gates=ClusterTrustBundle=false,AllBeta=true", true, false, false },
+		{ "|--feature-gates=AllBeta=false,PodCertificateRequest=true",
+		  true, false, true },
+		{ "|--feature-gates=AllAlpha=true,podcertificaterequest=true",
+		  false, false, false },
+	};
+
+	for (size_t i = 0; i < array_size(rows); i++) {
+		struct strbuf line = STRBUF_INIT;
+
+		tap_row(rows[i].args);
+		strbuf_addf(&line, "%s%s", ENOUGH, rows[i].args);
+		check(line.p);
+		cstr_is(problems(), "");
+		int_is(o.gates.pod_certificate_request, rows[i].certificates);
+		int_is(o.gates.cluster_trust_bundle, rows[i].bundles);
+		int_is(o.gates.no_credential_provider_tokens, rows[i].no_tokens);
+		done();
+		strbuf_fini(&line);
+	}
+}
+
+static void test_gates_without_effect_are_named(void)
+{
+	check(ENOUGH "|--feature-gates=PodCertificateRequest=true,A=false,"
+	      "AuthorizeNodeWithSelectors=true|--profiling=false|--feature-gates=B=true");
+	cstr_is(problems(), "");
+	if (int_is(o.ignored.n, 3)) {
+		cstr_is(o.ignored.v[0], "profiling");
+		cstr_is(o.ignored.v[1], "feature-gates=A");
+		cstr_is(o.ignored.v[2], "feature-gates=B");
+	}
+	done();
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -361,6 +435,8 @@ int main(void)
 		TAP(test_parsed_forms),
 		TAP(test_upstream_urls),
 		TAP(test_host_and_port),
+		TAP(test_feature_gates),
+		TAP(test_gates_without_effect_are_named),
 		TAP_END
 	};
 

@@ -20,10 +20,22 @@ static bool begins_group(size_t at)
 	return *kinds[at].group && (!at || strcmp(kinds[at - 1].group, kinds[at].group));
 }
 
-static json_t *api_group(const struct kind *k)
+static bool begins_version(size_t at)
 {
-	return json_pack("{s:s, s:[o], s:o}", "name", k->group, "versions", group_version(k),
-			 "preferredVersion", group_version(k));
+	return begins_group(at) ||
+	       (*kinds[at].group && strcmp(kinds[at - 1].version, kinds[at].version));
+}
+
+/* Of the group whose first kind is there; the versions are in the table's order. */
+static json_t *api_group(size_t at)
+{
+	json_t *versions = json_array();
+
+	for (size_t i = at; i < kinds_count && (i == at || !begins_group(i)); i++)
+		if (begins_version(i))
+			json_array_append_new(versions, group_version(&kinds[i]));
+	return json_pack("{s:s, s:o, s:o}", "name", kinds[at].group, "versions", versions,
+			 "preferredVersion", group_version(&kinds[at]));
 }
 
 static void reply_versions(struct call *c)
@@ -39,7 +51,7 @@ static void reply_groups(struct call *c)
 
 	for (size_t i = 0; i < kinds_count; i++)
 		if (begins_group(i))
-			json_array_append_new(groups, api_group(&kinds[i]));
+			json_array_append_new(groups, api_group(i));
 	reply_json(c, 200, json_pack("{s:s, s:s, s:o}", "kind", "APIGroupList", "apiVersion", "v1",
 				     "groups", groups));
 }
@@ -138,7 +150,7 @@ static void reply_group(struct call *c, struct str group)
 
 		if (!begins_group(i) || !str_eq(group, str_from(kinds[i].group)))
 			continue;
-		out = api_group(&kinds[i]);
+		out = api_group(i);
 		json_object_set_new(out, "kind", json_string("APIGroup"));
 		json_object_set_new(out, "apiVersion", json_string("v1"));
 		reply_json(c, 200, out);
@@ -163,10 +175,11 @@ static void reply_paths(struct call *c)
 	char key[96];
 
 	for (size_t i = 0; i < kinds_count; i++) {
-		if (!begins_group(i))
+		if (!begins_version(i))
 			continue;
 		snprintf(key, sizeof(key), "/apis/%s", kinds[i].group);
-		json_array_append_new(paths, json_string(key));
+		if (begins_group(i))
+			json_array_append_new(paths, json_string(key));
 		snprintf(key, sizeof(key), "/apis/%s/%s", kinds[i].group, kinds[i].version);
 		json_array_append_new(paths, json_string(key));
 	}
