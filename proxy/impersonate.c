@@ -323,7 +323,6 @@ enum authz_decision impersonation_run(struct impersonation *im)
 			return d;
 		note_refusal(im);
 		go_to_part(im, 0);
-		im->question.user = &im->requester;
 	}
 	return AUTHZ_NO_OPINION;
 }
