@@ -722,7 +722,10 @@ static ptrdiff_t tls_read(struct stream *s, void *p, size_t n)
 	}
 	s->read_needs_write = SSL_want_write(s->ssl);
 	s->readable = false;
-	return ssl_result(s, got);
+	got = ssl_result(s, got);
+	if (got == ERR_RESET && s->keeps_unread && s->saw_eof && !s->sys_errno)
+		return ERR_CLOSED;
+	return got;
 }
 
 ptrdiff_t stream_read(struct stream *s, void *p, size_t n)
@@ -806,8 +809,6 @@ void stream_set_reading(struct stream *s, bool on)
 void stream_keep_unread(struct stream *s)
 {
 	s->keeps_unread = true;
-	if (s->ssl)
-		SSL_set_options(s->ssl, SSL_OP_IGNORE_UNEXPECTED_EOF);
 }
 
 void stream_set_handler(struct stream *s, const struct stream_handler *h, void *user)

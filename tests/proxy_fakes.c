@@ -40,6 +40,7 @@ static void copy_message(struct http_message *out, const struct http_message *in
 	*out = *in;
 	out->method = arena_str(a, in->method);
 	out->target = arena_str(a, in->target);
+	out->upgrade = arena_str(a, in->upgrade);
 	copy_headers(&out->headers, &in->headers, a);
 }
 
@@ -48,7 +49,7 @@ static void fake_send_head(struct http_stream *s, const struct http_message *m, 
 	struct fake_stream *f = fake_of(s);
 
 	ok(!f->was_reset && !f->heads);
-	if (m->status >= 100 && m->status < 200) {
+	if (m->status >= 100 && m->status < 200 && !m->upgrade.n) {
 		f->informational++;
 		copy_message(&f->last_informational, m, &f->kept);
 		return;
@@ -166,6 +167,10 @@ void fake_stream_head(struct fake_stream *f, int status, const char *fields, boo
 	m->has_body = !end;
 	http_headers_init(&m->headers, &f->arena);
 	fake_add_fields(&m->headers, &f->arena, fields);
+	if (status == 101) {
+		m->upgrade = *http_field_get(&m->headers, HTTP_UPGRADE);
+		f->ended = false;	/* the stream goes both ways again */
+	}
 	f->stream.handler->on_head(f->stream.user, m, end);
 }
 
@@ -483,6 +488,7 @@ static struct fake_stream *accept_request(const char *method, const char *target
 	m->has_body = has_body;
 	http_headers_init(&m->headers, &f->arena);
 	fake_add_fields(&m->headers, &f->arena, fields);
+	m->is_upgrade = http_field_has_token(&m->headers, HTTP_CONNECTION, STR("upgrade"));
 	exchange_accept(fake.worker, &f->stream, m, !has_body);
 	ok(f->stream.handler && f->stream.user);
 	return f;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/err.h"
@@ -331,6 +332,154 @@ static void test_informational(void)
 	stop(f, up);
 }
 
+/* ---- tunnels ---- */
+
+#define EXEC PODS "/p/exec"
+#define UPGRADE "Connection: Upgrade\nUpgrade: websocket\n"
+
+/* Asks for a tunnel with a POST, whose end has come. */
+static struct fake_stream *ask_for_tunnel(const char *target)
+{
+	fake_proxy_start();
+	return fake_request("POST", target, TOM UPGRADE);
+}
+
+static void test_tunnel(void)
+{
+	struct fake_stream *f = ask_for_tunnel(EXEC), *up;
+
+	ok(fake_client.fresh);
+	up = fake_client_give();
+	str_is(up->head.upgrade, STR("websocket"));
+	ok(!fake_has_field(up, "Upgrade") && !fake_has_field(up, "Connection"));
+	fake_stream_head(up, 101, "Upgrade: websocket\nConnection: Upgrade\nX-A: b\n", false);
+	int_is(f->head.status, 101);
+	str_is(f->head.upgrade, STR("websocket"));
+	str_is(fake_field(f, "X-A"), STR("b"));
+	ok(!fake_has_field(f, "Upgrade") && !fake_has_field(f, "Audit-Id"));
+	/* Each side is paced by what the other one has taken. */
+	fake_stream_body(f, "to the pod");
+	str_is(strbuf_str(&up->body), STR("to the pod"));
+	int_is(f->consumed, 0);
+	fake_stream_sent(up, 10);
+	int_is(f->consumed, 10);
+	fake_stream_body(up, "from it");
+	str_is(strbuf_str(&f->body), STR("from it"));
+	int_is(up->consumed, 0);
+	fake_stream_sent(f, 7);
+	int_is(up->consumed, 7);
+	fake_stream_end(up, NULL);
+	ok(f->ended && up->released);
+	/* What comes still goes nowhere. */
+	fake_stream_body(f, "late");
+	int_is(f->consumed, 14);
+	stop(f, up);
+}
+
+static void test_tunnel_ends_with_the_client(void)
+{
+	struct fake_stream *f = ask_for_tunnel(EXEC), *up = fake_client_give();
+
+	fake_stream_head(up, 101, "Upgrade: websocket\n", false);
+	fake_stream_body(f, "last");
+	fake_stream_end(f, NULL);
+	ok(up->ended && !f->ended && !up->was_reset);
+	fake_stream_end(up, NULL);
+	ok(f->ended);
+	stop(f, up);
+}
+
+static void test_tunnel_breaks(void)
+{
+	struct fake_stream *f = ask_for_tunnel(EXEC), *up = fake_client_give();
+
+	fake_stream_head(up, 101, "Upgrade: websocket\n", false);
+	fake_stream_closed(up, ERR_TLS);
+	ok(f->was_reset && f->released && up->released);
+	fake_stream_free(f);
+	fake_stream_free(up);
+	fake_proxy_stop();
+	f = ask_for_tunnel(EXEC);
+	up = fake_client_give();
+	fake_stream_head(up, 101, "Upgrade: websocket\n", false);
+	fake_stream_closed(f, ERR_RESET);
+	ok(up->was_reset && up->released && f->released);
+	fake_stream_free(f);
+	fake_stream_free(up);
+	fake_proxy_stop();
+}
+
+/* Also one that is none of what runs long (an aggregated API's console, for one). */
+static void test_tunnel_has_no_deadline(void)
+{
+	struct fake_stream *f = ask_for_tunnel("/apis/x.example/v1/namespaces/n/vms/v/console"),
+			   *up = fake_client_give();
+
+	ok(((struct exchange *)f->stream.user)->deadline.armed);
+	fake_stream_head(up, 101, "Upgrade: websocket\n", false);
+	fake_proxy_pass(24 * 3600 * 1000);
+	ok(!f->was_reset && !f->ended);
+	fake_stream_end(up, NULL);
+	stop(f, up);
+}
+
+/* No tunnel: an ordinary answer; what came with an error is nobody's request. */
+static void test_tunnel_refused(void)
+{
+	static const int statuses[] = { 200, 302, 400, 403, 500 };
+
+	for (size_t i = 0; i < array_size(statuses); i++) {
+		struct fake_stream *f = ask_for_tunnel(EXEC), *up = fake_client_give();
+
+		fake_stream_head(up, statuses[i], "X-A: b\n", false);
+		fake_stream_body(up, "why");
+		fake_stream_end(up, NULL);
+		int_is(f->head.status, statuses[i]);
+		str_is(strbuf_str(&f->body), STR("why"));
+		ok(f->closes_after == (statuses[i] >= 400));
+		stop(f, up);
+	}
+}
+
+/* Nothing but the two protocols, and only with Connection: upgrade. */
+static void test_no_tunnel_is_asked_for(void)
+{
+	static const char *const fields[] = {
+		"Connection: Upgrade\nUpgrade: h2c\n", "Connection: Upgrade\nUpgrade: SPDY/3\n",
+		"Connection: Upgrade\nUpgrade: h2c\nUpgrade: websocket\n",
+		"Connection: Upgrade\nUpgrade: websocket, h2c\n", "Connection: Upgrade\n",
+		"Connection: keep-alive\nUpgrade: websocket\n", "Upgrade: SPDY/3.1\n",
+	};
+
+	for (size_t i = 0; i < array_size(fields); i++) {
+		struct str asked = str_from(fields[i]);
+		char all[256];
+		struct fake_stream *f, *up;
+
+		snprintf(all, sizeof(all), TOM "%.*s", STR_ARG(asked));
+		fake_proxy_start();
+		f = fake_request("GET", EXEC, all);
+		ok(!fake_client.fresh);
+		up = fake_client_give();
+		ok(!up->head.upgrade.n && !fake_has_field(up, "Upgrade"));
+		answer(up);
+		stop(f, up);
+	}
+}
+
+/* A connection of its own that ends without an answer: whether it was heard is not known. */
+static void test_tunnel_is_asked_for_once(void)
+{
+	struct fake_stream *f = ask_for_tunnel(EXEC), *up = fake_client_give();
+
+	up->stream.unprocessed = up->stream.reused = false;
+	fake_stream_closed(up, ERR_CLOSED);
+	int_is(fake_client.opened, 1);
+	int_is(f->head.status, 502);
+	ok(!fake_has_field(f, "Retry-After"));
+	stop(f, up);
+}
+
 static void test_informational_to_http10(void)
 {
 	struct fake_stream *f, *up;
@@ -535,6 +684,13 @@ int main(void)
 		TAP(test_credit_of_the_response),
 		TAP(test_informational),
 		TAP(test_informational_to_http10),
+		TAP(test_tunnel),
+		TAP(test_tunnel_ends_with_the_client),
+		TAP(test_tunnel_breaks),
+		TAP(test_tunnel_has_no_deadline),
+		TAP(test_tunnel_refused),
+		TAP(test_no_tunnel_is_asked_for),
+		TAP(test_tunnel_is_asked_for_once),
 		TAP(test_head_of_what_streams),
 		TAP(test_no_upstream),
 		TAP(test_upstream_at_once),

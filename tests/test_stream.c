@@ -328,6 +328,48 @@ static void pause_after_fin(bool tls)
 
 static void test_fin_is_seen_when_pausing_after_it(void) { both_ways(pause_after_fin); }
 
+/* In a tunnel the end waits until it is read, with and without close_notify. */
+static void kept_unread(bool tls)
+{
+	for (int cut = 0; cut < (tls ? 2 : 1); cut++) {
+		server.start_paused = true;
+		connect_and_open(tls);
+		stream_keep_unread(server.stream);
+		send_text(&client, "data first");
+		if (cut)
+			SSL_set_quiet_shutdown(stream_ssl(client.stream), 1);
+		close_end(&client);
+		settle();
+		int_is(server.closed, 0);
+		stream_set_reading(server.stream, true);
+		wait_for(server.read_err);
+		str_is(strbuf_str(&server.got), STR("data first"));
+		int_is(server.read_err, ERR_CLOSED);
+		/* Writing goes on, as far as the peer takes it. */
+		send_text(&server, "last words");
+		int_is(server.closed, 0);
+		teardown();
+		setup();
+	}
+}
+
+static void test_kept_unread(void) { both_ways(kept_unread); }
+
+static void rst_while_kept_unread(bool tls)
+{
+	server.start_paused = true;
+	connect_and_open(tls);
+	stream_keep_unread(server.stream);
+	send_text(&client, "data first");
+	settle();
+	stream_abort(client.stream);
+	client.stream = NULL;
+	wait_for(server.closed);
+	int_is(server.close_err, ERR_RESET);
+}
+
+static void test_reset_is_seen_while_kept_unread(void) { both_ways(rst_while_kept_unread); }
+
 static void rst_while_paused(bool tls)
 {
 	server.start_paused = true;
@@ -855,6 +897,8 @@ int main(void)
 		TAP(test_paused_data_before_fin_is_not_lost),
 		TAP(test_client_fin_ends_unread_data),
 		TAP(test_fin_is_seen_when_pausing_after_it),
+		TAP(test_kept_unread),
+		TAP(test_reset_is_seen_while_kept_unread),
 		TAP(test_reset_is_seen_while_paused),
 		TAP(test_reset_is_read),
 		TAP(test_pausing_keeps_pending_bytes),
