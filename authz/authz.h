@@ -55,7 +55,8 @@ struct authz_policy {
 /*
  * A policy with these modes, all of them supported; takes rbac over (NULL: an index that is not
  * there yet has no opinion).  The gates are kube-apiserver 1.36's, to be changed before it is
- * published; the graph is for the caller to set (none: no object is related to a node).  Given back with snapshot_release(&policy->snapshot).
+ * published; the graph is for the caller to set (none: no object is related to a node).  Given
+ * back with snapshot_release(&policy->snapshot).
  */
 struct authz_policy *authz_policy_new(const enum authorization_mode *modes, size_t n,
 				      struct rbac_index *rbac);

@@ -484,8 +484,8 @@ static int peek_end(struct stream *s)
 
 /*
  * The owner does not read: is there an end that it must hear of?  A client that closed its half is
- * gone, whatever it sent before, unless it is at the other end of a tunnel; a server's answer before
- * its FIN still counts.
+ * gone, whatever it sent before, unless it is at the other end of a tunnel; a server's answer
+ * before its FIN still counts.
  */
 static void check_end(struct stream *s)
 {

@@ -15,7 +15,8 @@
 #include "tests/tap.h"
 
 #define ASK "GET /t HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n"
-#define SWITCHED "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n"
+#define SWITCHED "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n" \
+	"Upgrade: SPDY/3.1\r\n\r\n"
 #define DAY_MS (24 * 3600 * 1000)
 
 static struct {
@@ -570,6 +571,7 @@ static void test_client_takes_no_other_switch(void)
 		int64_t length;
 	} rows[] = {
 		{ "", SWITCHED, -2 },
+		{ "", "HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: \r\n\r\n", -2 },
 		{ "websocket", SWITCHED, -2 },
 		{ "SPDY/3.1", "HTTP/1.1 101 S\r\nConnection: Upgrade\r\n\r\n", -2 },
 		{ "SPDY/3.1", "HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: \r\n\r\n", -2 },

@@ -37,10 +37,9 @@ struct trial {
 	unsigned runs;
 };
 
-static const struct admission_chain chain = { .v = { &node_restriction_plugin }, .n = 1 };
-static const struct admission_chain gated_chain = {
-	.v = { &node_restriction_plugin }, .n = 1, .gates = { .pod_certificate_request = true },
-};
+static const struct admission_chain chain = { .v = { &node_restriction_plugin }, .n = 1 },
+	gated_chain = { .v = { &node_restriction_plugin }, .n = 1,
+			.gates = { .pod_certificate_request = true } };
 
 static struct str text(const json_t *v, const char *name)
 {
@@ -988,11 +987,9 @@ int main(void)
 {
 	static const struct tap_test tests[] = {
 		TAP(test_vectors), TAP(test_vectors_with_a_cache_of_pods), TAP(test_gate_is_off),
-		TAP(test_pod_certificate_requests),
-		TAP(test_decided_from_the_url), TAP(test_not_concerned),
-		TAP(test_harmless_patches_need_no_object),
-		TAP(test_a_version_of_the_future_is_a_conflict),
-		TAP(test_version_zero_is_none),
+		TAP(test_pod_certificate_requests), TAP(test_decided_from_the_url),
+		TAP(test_not_concerned), TAP(test_harmless_patches_need_no_object),
+		TAP(test_a_version_of_the_future_is_a_conflict), TAP(test_version_zero_is_none),
 		TAP(test_only_the_slice_that_was_judged_goes), TAP(test_the_cache_may_be_behind),
 		TAP(test_mirror_pod_references), TAP(test_claim_status),
 		TAP(test_lookups_are_bounded), TAP(test_audience_errors), TAP(test_common_names),
