@@ -200,7 +200,7 @@ static void read_extra(const struct http_headers *h, struct arena *a, struct use
 	wanted->extra_count = keys;
 }
 
-/* ---- the answer to those who name nobody: Go's %#v of what they asked for ---- */
+/* ---- the answer to those who name nobody: what they asked for as Go prints it ---- */
 
 static void add_list(struct strbuf *b, const struct str *v, size_t n)
 {
@@ -237,31 +237,69 @@ static void add_extra(struct strbuf *b, const struct user *u, struct arena *a)
 	strbuf_add_char(b, '}');
 }
 
-static struct str nameless_message(const struct user *u, struct arena *a)
+static void add_user(struct strbuf *b, const struct user *u, struct arena *a)
+{
+	strbuf_add_cstr(b, "&user.DefaultInfo{Name:\"\", UID:");
+	strbuf_add_go_quoted(b, u->uid);
+	strbuf_add_cstr(b, ", Groups:");
+	if (u->group_count)
+		add_list(b, u->groups, u->group_count);
+	else
+		strbuf_add_cstr(b, "[]string(nil)");
+	strbuf_add_cstr(b, ", Extra:");
+	if (u->extra_count)
+		add_extra(b, u, a);
+	else
+		strbuf_add_cstr(b, "map[string][]string(nil)");
+	strbuf_add_cstr(b, "} without impersonating a user name");
+}
+
+/* {Kind Namespace Name UID APIVersion ResourceVersion FieldPath} */
+static void add_reference(struct strbuf *b, const char *kind, struct str name,
+			  const char *version, struct str field)
+{
+	if (b->p[b->n - 1] == '}')
+		strbuf_add_char(b, ' ');
+	strbuf_addf(b, "{%s  ", kind);
+	strbuf_add_str(b, name);
+	strbuf_addf(b, "  %s  ", version);
+	strbuf_add_str(b, field);
+	strbuf_add_char(b, '}');
+}
+
+static void add_references(struct strbuf *b, const struct user *u)
+{
+	static const char version[] = "authentication.k8s.io/v1";
+
+	strbuf_add_char(b, '[');
+	for (size_t i = 0; i < u->group_count; i++)
+		add_reference(b, "Group", u->groups[i], "", STR_NULL);
+	for (size_t i = 0; i < u->extra_count; i++)
+		for (size_t j = 0; j < u->extra[i].value_count; j++)
+			add_reference(b, "UserExtra", u->extra[i].values[j], version,
+				      u->extra[i].key);
+	if (u->uid.n)
+		add_reference(b, "UID", u->uid, version, STR_NULL);
+	strbuf_add_cstr(b, "] without impersonating a user");
+}
+
+struct str impersonation_nameless_message(const struct user *wanted, bool is_gated,
+					  struct arena *a)
 {
 	struct strbuf b = STRBUF_INIT;
 	struct str message;
 
-	strbuf_add_cstr(&b, "requested &user.DefaultInfo{Name:\"\", UID:");
-	strbuf_add_go_quoted(&b, u->uid);
-	strbuf_add_cstr(&b, ", Groups:");
-	if (u->group_count)
-		add_list(&b, u->groups, u->group_count);
+	strbuf_add_cstr(&b, "requested ");
+	if (is_gated)
+		add_user(&b, wanted, a);
 	else
-		strbuf_add_cstr(&b, "[]string(nil)");
-	strbuf_add_cstr(&b, ", Extra:");
-	if (u->extra_count)
-		add_extra(&b, u, a);
-	else
-		strbuf_add_cstr(&b, "map[string][]string(nil)");
-	strbuf_add_cstr(&b, "} without impersonating a user name");
+		add_references(&b, wanted);
 	message = arena_str(a, strbuf_str(&b));
 	strbuf_fini(&b);
 	return message;
 }
 
-int impersonation_read(const struct http_headers *h, struct arena *a, struct user *wanted,
-		       struct str *message)
+int impersonation_read(const struct http_headers *h, struct arena *a, struct user *wanted)
 {
 	*wanted = (struct user){
 		.name = first_value(h, "Impersonate-User"),
@@ -271,7 +309,6 @@ int impersonation_read(const struct http_headers *h, struct arena *a, struct use
 	read_extra(h, a, wanted);
 	if (wanted->name.n || !(wanted->uid.n || wanted->group_count || wanted->extra_count))
 		return 0;
-	*message = nameless_message(wanted, a);
 	return ERR_SYNTAX;
 }
 

@@ -27,10 +27,12 @@ struct impersonated_name impersonation_name(struct str user);
 
 /*
  * What the headers ask for, as it is written, in the arena or borrowed from h; an empty name:
- * nobody.  ERR_SYNTAX: something but no name was asked for, *message is that of the 400.
+ * nobody.  ERR_SYNTAX: something but no name was asked for.
  */
-int impersonation_read(const struct http_headers *h, struct arena *a, struct user *wanted,
-		       struct str *message);
+int impersonation_read(const struct http_headers *h, struct arena *a, struct user *wanted);
+/* What the 400 says then; without the gate ConstrainedImpersonation in older words. */
+struct str impersonation_nameless_message(const struct user *wanted, bool is_gated,
+					  struct arena *a);
 
 /*
  * Why the constrained modes refuse these groups or this extra whatever the rules say, empty if they

@@ -12,11 +12,12 @@
 
 enum gate {
 	GATE_POD_CERTIFICATE_REQUEST, GATE_CLUSTER_TRUST_BUNDLE, GATE_CREDENTIAL_PROVIDER_TOKENS,
-	GATE_NODE_SELECTORS, GATE_RESOURCE_ALLOCATION, GATE_VOLUME_RECOVERY, GATE_ALL_BETA,
+	GATE_CONSTRAINED_IMPERSONATION, GATE_NODE_SELECTORS, GATE_RESOURCE_ALLOCATION,
+	GATE_VOLUME_RECOVERY, GATE_ALL_BETA,
 	GATES,
 };
 
-/* In 1.36; what is locked cannot be switched off any more (spec 12 and 21, section 2). */
+/* In 1.36; what is locked cannot be switched off any more (spec 04, 12 and 21, section 2). */
 static const struct {
 	struct str name;
 	bool preset, locked;
@@ -25,6 +26,7 @@ static const struct {
 	[GATE_CLUSTER_TRUST_BUNDLE] = { STR("ClusterTrustBundle"), false, false },
 	[GATE_CREDENTIAL_PROVIDER_TOKENS] = {
 		STR("KubeletServiceAccountTokenForCredentialProviders"), true, false },
+	[GATE_CONSTRAINED_IMPERSONATION] = { STR("ConstrainedImpersonation"), true, false },
 	[GATE_NODE_SELECTORS] = { STR("AuthorizeNodeWithSelectors"), true, true },
 	[GATE_RESOURCE_ALLOCATION] = { STR("DynamicResourceAllocation"), true, true },
 	[GATE_VOLUME_RECOVERY] = { STR("RecoverVolumeExpansionFailure"), true, true },
@@ -133,5 +135,6 @@ void feature_gates_read(const struct option_list *given, struct feature_gates *o
 		.pod_certificate_request = is_on(&r, GATE_POD_CERTIFICATE_REQUEST),
 		.cluster_trust_bundle = is_on(&r, GATE_CLUSTER_TRUST_BUNDLE),
 		.no_credential_provider_tokens = !is_on(&r, GATE_CREDENTIAL_PROVIDER_TOKENS),
+		.no_constrained_impersonation = !is_on(&r, GATE_CONSTRAINED_IMPERSONATION),
 	};
 }

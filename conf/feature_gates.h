@@ -13,6 +13,7 @@ struct feature_gates {
 	bool pod_certificate_request;		/* PodCertificateRequest on */
 	bool cluster_trust_bundle;		/* ClusterTrustBundle on */
 	bool no_credential_provider_tokens;	/* KubeletServiceAccountTokenFor... off */
+	bool no_constrained_impersonation;	/* ConstrainedImpersonation off */
 };
 
 /*

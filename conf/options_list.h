@@ -91,9 +91,10 @@ OPTION(AUTHORIZATION, "disable-admission-plugins", STRINGS, disable_admission_pl
 OPTION(AUTHORIZATION, "admission-control", STRINGS, admission_control, NULL, "names",
        "The old name of --enable-admission-plugins; excludes it.")
 OPTION(AUTHORIZATION, "feature-gates", ARRAY, feature_gates, NULL, "gate=bool,...",
-       "Feature gates of kube-apiserver. PodCertificateRequest (off by default), ClusterTrustBundle "
-       "(off) and KubeletServiceAccountTokenForCredentialProviders (on) change what nodes may; "
-       "others are accepted and named in one warning. May be repeated.")
+       "Feature gates of kube-apiserver. PodCertificateRequest (off by default), "
+       "ClusterTrustBundle (off) and KubeletServiceAccountTokenForCredentialProviders (on) change "
+       "what nodes may, ConstrainedImpersonation (on) gives impersonation its finer verbs; others "
+       "are accepted and named in one warning. May be repeated.")
 OPTION(AUTHORIZATION, "cluster-state", STRING, cluster_state, "upstream", "upstream|path",
        "Where the objects come from that the authorizers read: \"upstream\" lists and watches "
        "them there; a file or folder of manifests, one folder deep, stands for all of them and is "

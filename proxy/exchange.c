@@ -236,16 +236,19 @@ static enum step_result step_authenticate(struct exchange *x)
 /* What the client asked for is taken off before anybody else could take it for ours. */
 static int begin_impersonation(struct exchange *x, struct str *message)
 {
+	bool is_gated = !x->worker->server->options->gates.no_constrained_impersonation;
 	struct arena *a = x->client->arena;
 	struct user wanted;
-	int rc = impersonation_read(&x->request->headers, a, &wanted, message);
+	int rc = impersonation_read(&x->request->headers, a, &wanted);
 
 	http_field_remove(&x->request->headers, HTTP_BIT(HTTP_IMPERSONATE));
+	if (rc)
+		*message = impersonation_nameless_message(&wanted, is_gated, a);
 	if (rc || !wanted.name.n)
 		return rc;
 	x->impersonation = arena_alloc(a, sizeof(*x->impersonation));
 	impersonation_init(x->impersonation, worker_policy(x->worker), &x->info.attributes,
-			   &wanted, a, resume_callback, x);
+			   &wanted, is_gated, a, resume_callback, x);
 	return 0;
 }
 

@@ -221,7 +221,7 @@ static enum composed compose_extra(struct impersonation *im)
 
 /* In the order in which they are asked; an earlier refusal ends the mode. */
 static const struct part {
-	enum composed (*compose)(struct impersonation *im);
+	enum composed (*compose)(struct impersonation *im);	/* NULL: the end */
 	bool is_for_all;	/* allowed, the next part is not asked; refused, it decides */
 } parts[] = {
 	{ compose_request, false },
@@ -231,6 +231,16 @@ static const struct part {
 	{ compose_group, false },
 	{ compose_all_extra, true },
 	{ compose_extra, false },
+	{ NULL, false },
+};
+
+/* Without the gate. */
+static const struct part old_parts[] = {
+	{ compose_name, false },
+	{ compose_group, false },
+	{ compose_extra, false },
+	{ compose_uid, false },
+	{ NULL, false },
 };
 
 static void go_to_part(struct impersonation *im, size_t part)
@@ -260,6 +270,8 @@ static void note_refusal(struct impersonation *im)
 	if (im->is_refused)
 		return;
 	im->is_refused = true;
+	if (!im->is_gated)
+		error = STR_NULL;
 	if (error.n && reason.n)
 		reason = arena_printf(im->arena, "%.*s: %.*s", STR_ARG(error), STR_ARG(reason));
 	else if (error.n)
@@ -275,8 +287,10 @@ static void note_refusal(struct impersonation *im)
 /* The next question, or the one that is pending; ALLOW when there is none left in this mode. */
 static enum authz_decision run_mode(struct impersonation *im)
 {
-	while (im->part < array_size(parts)) {
-		const struct part *p = &parts[im->part];
+	const struct part *list = im->is_gated ? parts : old_parts;
+
+	while (list[im->part].compose) {
+		const struct part *p = &list[im->part];
 		enum composed c = im->asking ? COMPOSED_QUESTION : p->compose(im);
 		enum authz_decision d;
 
@@ -356,7 +370,8 @@ static struct user associate_of(const struct user *requester, struct arena *a)
 
 void impersonation_init(struct impersonation *im, const struct authz_policy *policy,
 			const struct attributes *request, const struct user *wanted,
-			struct arena *a, void (*resume)(void *arg), void *resume_arg)
+			bool is_gated, struct arena *a, void (*resume)(void *arg),
+			void *resume_arg)
 {
 	*im = (struct impersonation){
 		.arena = a,
@@ -364,6 +379,8 @@ void impersonation_init(struct impersonation *im, const struct authz_policy *pol
 		.wanted = *wanted,
 		.name = impersonation_name(wanted->name),
 		.request = *request,
+		.is_gated = is_gated,
+		.mode = is_gated ? 0 : IMPERSONATION_LEGACY,
 		.authz = { .policy = policy, .resume = resume, .resume_arg = resume_arg },
 	};
 	if (is_for_associated_node(im))

@@ -37,7 +37,7 @@ struct impersonation {
 	struct user associate;		/* the requester as the associated-node mode shows it */
 	struct authz_request authz;	/* the question that is being asked */
 	struct attributes question;
-	bool asking, is_refused;
+	bool is_gated, asking, is_refused;
 	enum impersonation_mode mode;
 	size_t part;
 	size_t asked;			/* questions of this part */
@@ -46,11 +46,13 @@ struct impersonation {
 
 /*
  * wanted has a name; request->user is the requester.  Strings are borrowed, the structs copied;
- * policy stays as long as there is PENDING.
+ * policy stays as long as there is PENDING.  is_gated: the gate ConstrainedImpersonation is on;
+ * without it there is only the legacy mode, as it was before (spec 04 section 7).
  */
 void impersonation_init(struct impersonation *im, const struct authz_policy *policy,
 			const struct attributes *request, const struct user *wanted,
-			struct arena *a, void (*resume)(void *arg), void *resume_arg);
+			bool is_gated, struct arena *a, void (*resume)(void *arg),
+			void *resume_arg);
 /* ALLOW, PENDING (call it again once resumed), anything else: refused. */
 enum authz_decision impersonation_run(struct impersonation *im);
 

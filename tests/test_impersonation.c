@@ -21,6 +21,7 @@ static struct arena arena;
 static struct {
 	const char *rules;	/* allowed questions, a line each; "*\n": all */
 	const char *reason, *error;
+	bool is_ungated;	/* the gate ConstrainedImpersonation is off */
 	int pending;		/* so often it waits before each answer */
 	int waited;
 	struct strbuf asked;	/* every question, a line each */
@@ -163,12 +164,11 @@ static void test_headers(void)
 
 	for (size_t i = 0; i < array_size(rows); i++) {
 		struct http_headers h;
-		struct str message;
 		struct user u;
 
 		tap_row(rows[i].fields);
 		add_fields(&h, rows[i].fields);
-		int_is(impersonation_read(&h, &arena, &u, &message), 0);
+		int_is(impersonation_read(&h, &arena, &u), 0);
 		str_is(user_text(&u), str_from(rows[i].user));
 	}
 	tap_row(NULL);
@@ -201,12 +201,13 @@ static void test_nameless(void)
 
 	for (size_t i = 0; i < array_size(rows); i++) {
 		struct http_headers h;
-		struct str message = STR_NULL;
+		struct str message;
 		struct user u;
 
 		tap_row(rows[i].fields);
 		add_fields(&h, rows[i].fields);
-		int_is(impersonation_read(&h, &arena, &u, &message), ERR_SYNTAX);
+		int_is(impersonation_read(&h, &arena, &u), ERR_SYNTAX);
+		message = impersonation_nameless_message(&u, true, &arena);
 		str_is(message, arena_printf(&arena, "requested &user.DefaultInfo{Name:\"\", %s} "
 					     "without impersonating a user name", rows[i].what));
 	}
@@ -222,12 +223,11 @@ static void test_nothing_asked(void)
 
 	for (size_t i = 0; i < array_size(rows); i++) {
 		struct http_headers h;
-		struct str message;
 		struct user u;
 
 		tap_row(rows[i]);
 		add_fields(&h, rows[i]);
-		int_is(impersonation_read(&h, &arena, &u, &message), 0);
+		int_is(impersonation_read(&h, &arena, &u), 0);
 		int_is(u.name.n, 0);
 	}
 	tap_row(NULL);
@@ -332,15 +332,15 @@ static struct str impersonate(struct impersonation *im, const struct user *reque
 	struct attributes a = *request;
 	struct http_headers h;
 	struct user wanted;
-	struct str message;
 	enum authz_decision d;
 
 	strbuf_clear(&script.asked);
 	a.user = requester;
 	add_fields(&h, fields);
-	int_is(impersonation_read(&h, &arena, &wanted, &message), 0);
+	int_is(impersonation_read(&h, &arena, &wanted), 0);
 	script.policy = (const struct authz_policy *)(const void *)&policy;
-	impersonation_init(im, script.policy, &a, &wanted, &arena, count_resumed, NULL);
+	impersonation_init(im, script.policy, &a, &wanted, !script.is_ungated, &arena,
+			   count_resumed, NULL);
 	while ((d = impersonation_run(im)) == AUTHZ_PENDING)
 		im->authz.resume(im->authz.resume_arg);
 	return d == AUTHZ_ALLOW ? user_text(&im->user) : refusal_text(&im->refusal);
@@ -861,6 +861,63 @@ static void test_nothing_inherited(void)
 	str_is(im.requester.uid, STR("77"));
 }
 
+/* Without the gate: one mode, another order, and nothing of what was added. */
+static void test_without_the_gate(void)
+{
+	static const struct mode_row rows[] = {
+		{ "no right", &alice, BOB, "", "impersonate /users bob\n",
+		  "users \"bob\" is forbidden: User \"alice\" cannot impersonate resource "
+		  "\"users\" in API group \"\" at the cluster scope: because", NULL },
+		{ "constrained rights count for nothing", &alice, FULL, ON("user-info") B_FULL,
+		  "impersonate /users bob\n",
+		  "users \"bob\" is forbidden: User \"alice\" cannot impersonate resource "
+		  "\"users\" in API group \"\" at the cluster scope: because", NULL },
+		{ "the uid is asked for last", &alice, FULL, "*\n",
+		  "impersonate /users bob\nimpersonate /groups g1\nimpersonate /groups g2\n"
+		  "impersonate authentication.k8s.io/userextras/a.b/c v\n"
+		  "impersonate authentication.k8s.io/userextras/a.b/c w\n"
+		  "impersonate authentication.k8s.io/uids u\n", FULL_USER, NULL },
+		{ "a node is a user", &alice, NODE, "*\n", "impersonate /users system:node:n1\n",
+		  "system:node:n1  [system:authenticated]", NULL },
+		{ "a service account has its groups", &alice, SA, "*\n", L_SA,
+		  "system:serviceaccount:ns:sa  [system:serviceaccounts,"
+		  "system:serviceaccounts:ns,system:authenticated]", NULL },
+	};
+
+	script.is_ungated = true;
+	script.reason = "because";
+	script.error = "broken";
+	check_modes(rows, array_size(rows));
+	script.reason = script.error = NULL;
+	script.is_ungated = false;
+}
+
+static void test_nameless_without_the_gate(void)
+{
+	static const struct {
+		const char *fields, *what;
+	} rows[] = {
+		{ "Impersonate-Group: g1\n", "{Group  g1    }" },
+		{ "Impersonate-Group:\nImpersonate-Group: h\n", "{Group      } {Group  h    }" },
+		{ "Impersonate-Uid: u\nImpersonate-Group: g\nImpersonate-Extra-K: v\n",
+		  "{Group  g    } {UserExtra  v  authentication.k8s.io/v1  k} "
+		  "{UID  u  authentication.k8s.io/v1  }" },
+	};
+
+	for (size_t i = 0; i < array_size(rows); i++) {
+		struct http_headers h;
+		struct user u;
+
+		tap_row(rows[i].fields);
+		add_fields(&h, rows[i].fields);
+		int_is(impersonation_read(&h, &arena, &u), ERR_SYNTAX);
+		str_is(impersonation_nameless_message(&u, false, &arena),
+		       arena_printf(&arena, "requested [%s] without impersonating a user",
+				    rows[i].what));
+	}
+	tap_row(NULL);
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -880,6 +937,8 @@ int main(void)
 		TAP(test_reasons),
 		TAP(test_waiting),
 		TAP(test_nothing_inherited),
+		TAP(test_without_the_gate),
+		TAP(test_nameless_without_the_gate),
 		TAP_END
 	};
 	int rc;

@@ -369,31 +369,35 @@ static void test_host_and_port(void)
 	free(host);
 }
 
-/* Rows: the flags, and which of the three gates differ from the default. */
+/* Rows: the flags, and which of the four gates differ from the default. */
 static void test_feature_gates(void)
 {
 	static const struct {
 		const char *args;
-		bool certificates, bundles, no_tokens;
+		bool certificates, bundles, no_tokens, old_impersonation;
 	} rows[] = {
-		{ "", false, false, false },
-		{ "|--feature-gates=PodCertificateRequest=true", true, false, false },
+		{ "", false, false, false, false },
+		{ "|--feature-gates=PodCertificateRequest=true", true, false, false, false },
 		{ "|--feature-gates=kube:PodCertificateRequest=1,kube:ClusterTrustBundle=1",
-		  true, true, false },
-		{ "|--feature-gates= PodCertificateRequest = T ", true, false, false },
+		  true, true, false, false },
+		{ "|--feature-gates= PodCertificateRequest = T ", true, false, false, false },
 		{ "|--feature-gates=PodCertificateRequest=true,PodCertificateRequest=false",
-		  false, false, false },
+		  false, false, false, false },
 		{ "|--feature-gates=PodCertificateRequest=false"
-		  "|--feature-gates=PodCertificateRequest=true", true, false, false },
-		{ "|--feature_gates|ClusterTrustBundle=true", false, true, false },
+		  "|--feature-gates=PodCertificateRequest=true", true, false, false, false },
+		{ "|--feature_gates|ClusterTrustBundle=true", false, true, false, false },
 		{ "|--feature-gates=KubeletServiceAccountTokenForCredentialProviders=false",
-		  false, false, true },
-		{ "|--feature-gates=AllBeta=true", true, true, false },
-		{ "|--feature-gates=ClusterTrustBundle=false,AllBeta=true", true, false, false },
+		  false, false, true, false },
+		{ "|--feature-gates=ConstrainedImpersonation=false", false, false, false, true },
+		{ "|--feature-gates=AllBeta=false,ConstrainedImpersonation=true",
+		  false, false, true, false },
+		{ "|--feature-gates=AllBeta=true", true, true, false, false },
+		{ "|--feature-gates=ClusterTrustBundle=false,AllBeta=true",
+		  true, false, false, false },
 		{ "|--feature-gates=AllBeta=false,PodCertificateRequest=true",
-		  true, false, true },
+		  true, false, true, true },
 		{ "|--feature-gates=AllAlpha=true,podcertificaterequest=true",
-		  false, false, false },
+		  false, false, false, false },
 	};
 
 	for (size_t i = 0; i < array_size(rows); i++) {
@@ -406,6 +410,7 @@ static void test_feature_gates(void)
 		int_is(o.gates.pod_certificate_request, rows[i].certificates);
 		int_is(o.gates.cluster_trust_bundle, rows[i].bundles);
 		int_is(o.gates.no_credential_provider_tokens, rows[i].no_tokens);
+		int_is(o.gates.no_constrained_impersonation, rows[i].old_impersonation);
 		done();
 		strbuf_fini(&line);
 	}
