@@ -16,6 +16,11 @@ static size_t skip_string(struct str s, size_t i)
 
 int json_check_limits(struct str text)
 {
+	return json_check_values(text, JSON_VALUES_MAX);
+}
+
+int json_check_values(struct str text, size_t values_max)
+{
 	size_t depth = 0, values = 1;
 
 	if (text.n > JSON_SIZE_MAX)
@@ -30,7 +35,7 @@ int json_check_limits(struct str text)
 		else if ((c == '}' || c == ']') && depth)
 			depth--;
 		values += c == ',' || c == '{' || c == '[';
-		if (depth > JSON_DEPTH_MAX || values > JSON_VALUES_MAX)
+		if (depth > JSON_DEPTH_MAX || values > values_max)
 			return ERR_LIMIT;
 	}
 	return 0;

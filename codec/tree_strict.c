@@ -55,13 +55,13 @@ static const char *json_complaint(const json_error_t *e)
 
 int json_read_strict(struct str text, json_t **out, const char **why)
 {
-	int rc = json_check_limits(text);
+	int rc = json_check_values(text, STRICT_VALUES_MAX);
 	json_error_t error;
 	const char *name;
 	json_t *value;
 
 	*out = NULL;
-	*why = "the JSON body is too large or too deeply nested";
+	*why = "the JSON body is too deeply nested or has too many values";
 	if (rc < 0)
 		return rc;
 	*out = json_loadb(text.p ? text.p : "", text.n,
@@ -86,6 +86,7 @@ struct checked {
 	const struct schema_message *message;
 	uint64_t seen;		/* bits of its fields that are there */
 	json_t *keys;		/* owned: "<number> <key>" of its maps' entries; NULL: none yet */
+	size_t *fields;		/* so far, of the whole text */
 	const char **why;
 };
 
@@ -149,13 +150,14 @@ static int check_text(struct str s, const char **why)
 }
 
 /* Messages are as deep as the tables say: none contains itself. */
-static int check_message(const struct schema_message *m, struct str s, const char **why);
+static int check_message(const struct schema_message *m, struct str s, size_t *fields,
+			 const char **why);
 
 static int check_bytes(const struct schema_message *m, enum schema_type type, struct str s,
 		       const struct checked *c)
 {
 	if (type == SCHEMA_MESSAGE)
-		return check_message(m, s, c->why);
+		return check_message(m, s, c->fields, c->why);
 	return type == SCHEMA_STRING ? check_text(s, c->why) : 0;
 }
 
@@ -276,6 +278,8 @@ static int check_field(struct checked *c, const uint8_t **p, const uint8_t *end)
 
 	if (rc < 0)
 		return rc;
+	if (++*c->fields > STRICT_VALUES_MAX)
+		return refuse(c->why, "the protobuf body has too many fields");
 	s = schema_field_by_number(c->message, number);
 	if (!s && is_closed(c->message))
 		return refuse(c->why, "the protobuf body has a volume of an unknown kind");
@@ -290,9 +294,10 @@ static int check_field(struct checked *c, const uint8_t **p, const uint8_t *end)
 	return check_value(c, s, wire, p, end);
 }
 
-static int check_message(const struct schema_message *m, struct str s, const char **why)
+static int check_message(const struct schema_message *m, struct str s, size_t *fields,
+			 const char **why)
 {
-	struct checked c = { .message = m, .why = why };
+	struct checked c = { .message = m, .fields = fields, .why = why };
 	const uint8_t *p = (const uint8_t *)s.p, *end = p + s.n;
 	int rc = 0;
 
@@ -306,6 +311,8 @@ static int check_message(const struct schema_message *m, struct str s, const cha
 int protobuf_check_strict(const struct schema_message *m, const void *p, size_t n,
 			  const char **why)
 {
+	size_t fields = 0;
+
 	*why = NULL;
-	return check_message(m, str_make(p, n), why);
+	return check_message(m, str_make(p, n), &fields, why);
 }

@@ -452,13 +452,43 @@ static void test_json_strict_bounds(void)
 	strbuf_fini(&b);
 }
 
+/* As many values as may be, and one more; what stands in strings is none. */
+static void test_strict_counts(void)
+{
+	const size_t n = STRICT_VALUES_MAX;
+	const struct schema_message *m = schema_message_find("meta.v1.ObjectMeta");
+	char *fields = xcalloc(n + 1, 2);
+	struct strbuf b = STRBUF_INIT;
+	const char *why;
+	json_t *v;
+
+	strbuf_add_cstr(&b, "[\",,[{\\\",\"");
+	for (size_t i = 0; i < n - 2; i++)
+		strbuf_add_cstr(&b, ",1");
+	strbuf_add_char(&b, ']');
+	int_is(json_read_strict(strbuf_str(&b), &v, &why), 0);
+	int_is(json_array_size(v), n - 1);
+	json_decref(v);
+	b.p[b.n - 1] = ',';
+	strbuf_add_cstr(&b, "1]");
+	int_is(json_read_strict(strbuf_str(&b), &v, &why), ERR_LIMIT);
+	cstr_is(why, "the JSON body is too deeply nested or has too many values");
+	strbuf_fini(&b);
+	for (size_t i = 0; i <= n; i++)
+		fields[2 * i] = 0x72;	/* finalizers: "" */
+	int_is(protobuf_check_strict(m, fields, 2 * n, &why), 0);
+	int_is(protobuf_check_strict(m, fields, 2 * (n + 1), &why), ERR_SYNTAX);
+	cstr_is(why, "the protobuf body has too many fields");
+	free(fields);
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
 		TAP(test_vectors), TAP(test_strict_vectors), TAP(test_strict_accepts_encodings),
 		TAP(test_strict_bytes), TAP(test_forms), TAP(test_errors),
 		TAP(test_room), TAP(test_quantities), TAP(test_json_strict),
-		TAP(test_json_strict_bounds), TAP_END,
+		TAP(test_json_strict_bounds), TAP(test_strict_counts), TAP_END,
 	};
 
 	return tap_main(tests);
