@@ -341,7 +341,8 @@ static void test_manifests_that_cannot_be_read(void)
 		"apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {token: \"!\"}\n---\n"
 		"apiVersion: v1\nkind: Pod\nmetadata: {name: Upper}\n"), &p));
 	int_is(p.count, 2);
-	ok(str_find_str(strbuf_str(&p.text), STR("--cluster-state: this Secret cannot be read")) > 0);
+	ok(str_find_str(strbuf_str(&p.text),
+			STR("--cluster-state: this Secret cannot be read")) > 0);
 	ok(str_find_str(strbuf_str(&p.text), STR("--cluster-state: this Pod cannot be read")) > 0);
 	problems_fini(&p);
 	fake_files_stop();
