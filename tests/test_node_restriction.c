@@ -637,7 +637,7 @@ static void test_pod_certificate_requests(void)
 		{ "POST", "/c/status", "{}", 9, 403, "unexpected subresource status" },
 		{ "POST", "", "{}", 9, 403, "PodCertificateRequest.Spec.NodeName=\"\", which is "
 		  "not the requesting node \"node01\"" },
-		{ "POST", "", CERTIFICATE("../p", "sa", "s"), 9, 500, RETRIEVING "pod "
+		{ "POST", "", CERTIFICATE("../p", "sa", "s"), 1, 500, RETRIEVING "pod "
 		  "\"a/../p\"" NAMED "pod \"../p\" not found" },
 		{ "POST", "", CERTIFICATE("p", "", "s"), 9, 403, "PodCertificateRequest for pod "
 		  "\"a/p\" contains serviceAccountName (\"\") that differs from running pod "
