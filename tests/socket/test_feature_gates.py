@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""--feature-gates: pod certificate requests and trust bundles of nodes, with the gate and without."""
+"""--feature-gates: certificate requests and trust bundles of nodes, with the gates and without."""
 import json
 import os
 import subprocess
